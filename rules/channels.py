@@ -1,0 +1,49 @@
+"""A channel: where a notification goes, by reference.
+
+Resolving `env:` and `file:` references needs the world, so it is the engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class ChannelKind(StrEnum):
+    """The services a channel can speak to."""
+
+    SLACK = "slack"
+    PAGERDUTY = "pagerduty"
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    LOG = "log"
+
+
+LOG_CHANNEL: Final = "log"
+"""The channel that always exists and always works; what cannot be delivered elsewhere is written there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """Where a notification goes.
+
+    `url` is the address or a reference to it: `env:NAME` and `file:PATH` are read anew at each send, so a secret need not
+    stand in the database. Any string in `settings` may be a reference too. What the address means depends on `kind`:
+
+    - slack: an incoming-webhook URL, or a bot token (`xoxb-…`) with `settings.channel`;
+    - pagerduty: an Events v2 integration key, or `https://KEY@host/v2/enqueue` for another endpoint;
+    - email: an SMTP host, or `smtp://user:password@host:port`; `settings` has port, user, password, from, to, tls;
+    - webhook: an http(s) URL that takes Alertmanager's webhook JSON, version 4;
+    - log: nothing.
+    """
+
+    name: str
+    kind: ChannelKind
+    url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    send_resolved: bool = True
+    team: str = ""
+    origin: str = "sql"
+    version: int = 1

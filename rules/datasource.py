@@ -1,0 +1,40 @@
+"""A datasource: where a rule's query is asked, by reference. Resolving `env:` and `file:` references is the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_DATASOURCE: Final = "default"
+"""The datasource of every rule that names none; a fresh database has it."""
+
+
+class DatasourceKind(StrEnum):
+    """The servers a rule can ask; all of them answer Prometheus' query API."""
+
+    PROMETHEUS = "prometheus"
+    VICTORIAMETRICS = "victoriametrics"
+    THANOS = "thanos"
+    MIMIR = "mimir"
+    LOKI = "loki"
+    VICTORIALOGS = "victorialogs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datasource:
+    """One place to ask. `urls` are tried in order, so that a replica answers when the first cannot.
+
+    A URL and any value of `auth` may be a reference (`env:NAME`, `file:PATH`), so a secret need not stand in the database.
+    `tenant` is the tenant's name for servers that keep several apart; `''` sends none.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    kind: DatasourceKind = DatasourceKind.PROMETHEUS
+    tenant: str = ""
+    auth: Mapping[str, str] = field(default_factory=dict)
+    team: str = ""
+    origin: str = "sql"
+    version: int = 1

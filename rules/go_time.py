@@ -1,0 +1,129 @@
+"""Instants and spans as Go's templates know them: printed as Go prints them, with the methods templates call.
+
+`(toTime $value).Format "15:04"` and `{{ toDuration 90 }}` work because gotpl asks `__gotemplate_lookup__` for methods.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MONTHS: Final = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905 - one line reads better
+)
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_LAYOUT: Final = re.compile(
+    r"2006|January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|Z07:00|-07:00|-0700|-07|PM|pm|002|01|02|03|04|05|06|15|_2"
+    r"|[.,]0+(?![0-9])|[.,]9+(?![0-9])|[1-5]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GoDuration:
+    """A span in nanoseconds that prints as Go's time.Duration does: `1h2m3.5s`, `100µs`, `0s`."""
+
+    nanoseconds: int
+
+    def __gotemplate_lookup__(self, field: str) -> Callable[[], object]:
+        methods: dict[str, Callable[[], object]] = {
+            "String": self.__str__,
+            "Hours": lambda: self.nanoseconds / 3600e9,
+            "Minutes": lambda: self.nanoseconds / 60e9,
+            "Seconds": self.seconds,
+            "Milliseconds": lambda: int(self.nanoseconds / 1e6),
+        }
+        return _Method(methods[field]).call
+
+    def seconds(self) -> float:
+        return self.nanoseconds / 1e9
+
+    def __str__(self) -> str:
+        sign, size = ("-" if self.nanoseconds < 0 else ""), abs(self.nanoseconds)
+        if not size:
+            return "0s"
+        if size < 10**9:
+            power, unit = next((power, unit) for power, unit in ((6, "ms"), (3, "µs"), (0, "ns")) if size >= 10**power)
+            return f"{sign}{_decimal(size, power)}{unit}"
+        minutes, rest = divmod(size, 60 * 10**9)
+        hours, minutes = divmod(minutes, 60)
+        text = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
+        return f"{sign}{text}{_decimal(rest, 9)}s"
+
+
+@dataclass(frozen=True, slots=True)
+class GoTime:
+    """An instant in UTC that prints as Go's time.Time does: `2015-06-23 13:19:44.128 +0000 UTC`."""
+
+    moment: datetime
+
+    @classmethod
+    def from_milliseconds(cls, milliseconds: int) -> GoTime:
+        """The instant that many milliseconds after 1970; Prometheus keeps no finer ones."""
+        return cls(_EPOCH + timedelta(milliseconds=milliseconds))
+
+    def __gotemplate_lookup__(self, field: str) -> Callable[..., object]:
+        moment = self.moment
+        methods: dict[str, Callable[..., object]] = {
+            "String": self.__str__,
+            "Format": self.format,
+            "Unix": lambda: (moment - _EPOCH) // timedelta(seconds=1),
+            "UTC": lambda: self,
+            "Year": lambda: moment.year,
+            "Month": lambda: _MONTHS[moment.month - 1],
+            "Day": lambda: moment.day,
+            "Weekday": lambda: _DAYS[moment.weekday()],
+            "Hour": lambda: moment.hour,
+            "Minute": lambda: moment.minute,
+            "Second": lambda: moment.second,
+        }
+        return _Method(methods[field]).call
+
+    def format(self, layout: object) -> str:
+        """The instant in Go's layout language, where `2006-01-02 15:04:05` stands for itself."""
+        if not isinstance(layout, str):
+            raise TypeError(f'Format wants a layout such as "2006-01-02", got {layout!r}')
+        return _LAYOUT.sub(lambda found: self._element(found[0]), layout)
+
+    def __str__(self) -> str:
+        return self.format("2006-01-02 15:04:05.999999999 -0700 MST")
+
+    def _element(self, token: str) -> str:
+        if token[0] in ".,":
+            return self._fraction(token)
+        moment = self.moment
+        month, day = _MONTHS[moment.month - 1], _DAYS[moment.weekday()]
+        hour = moment.hour % 12 or 12
+        numbers = {"2006": f"{moment.year:04d}", "06": f"{moment.year % 100:02d}", "002": f"{moment:%j}"}
+        days = {"01": f"{moment:%m}", "1": f"{moment.month}", "02": f"{moment:%d}", "2": f"{moment.day}"}
+        clock = {"15": f"{moment:%H}", "03": f"{hour:02d}", "3": f"{hour}", "04": f"{moment:%M}", "05": f"{moment:%S}"}
+        bare = {"4": f"{moment.minute}", "5": f"{moment.second}", "_2": f"{moment.day:2d}"}
+        names = {"January": month, "Jan": month[:3], "Monday": day, "Mon": day[:3], "MST": "UTC"}
+        zones = {"Z07:00": "Z", "-07:00": "+00:00", "-0700": "+0000", "-07": "+00"}
+        halves = {"PM": "PM" if moment.hour >= 12 else "AM", "pm": "pm" if moment.hour >= 12 else "am"}
+        return (numbers | days | clock | bare | names | zones | halves)[token]
+
+    def _fraction(self, token: str) -> str:
+        digits = f"{self.moment.microsecond:06d}000".ljust(len(token) - 1, "0")[: len(token) - 1]
+        if token[1] == "9":
+            digits = digits.rstrip("0")
+        return f"{token[0]}{digits}" if digits else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """gotpl calls bound methods only; this makes one of any function."""
+
+    function: Callable[..., object]
+
+    def call(self, *arguments: object) -> object:
+        return self.function(*arguments)
+
+
+def _decimal(number: int, power: int) -> str:
+    whole, rest = divmod(number, 10**power)
+    digits = f"{rest:0{power}d}".rstrip("0") if rest else ""
+    return f"{whole}.{digits}" if digits else f"{whole}"

@@ -1,0 +1,206 @@
+"""Templates of labels and annotations: Go's text/template with Prometheus' functions (gotpl behind one door).
+
+A template sees the series as `$labels` and `$value`, as in Prometheus. It can fail, but it cannot harm: output, steps,
+memory and queries are bounded (rules.template_budget), and it reaches no attribute of a Python object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from inspect import Parameter, Signature, signature
+from typing import Final
+
+import gotpl
+from gotpl.runtime.sync_vm import _builtin_functions  # the only way to wrap Go's own printf
+
+from rules.errors import TemplateError
+from rules.template_budget import MAX_TEMPLATE, Spending, budget, check_widths
+from rules.template_functions import BOUND, PURE, Element, Function, Surroundings
+
+_PREAMBLE: Final = (
+    "{{ _begin }}{{ $labels := .Labels }}{{ $externalLabels := .ExternalLabels }}"
+    "{{ $externalURL := .ExternalURL }}{{ $value := .Value }}"
+)
+"""Defines what Prometheus defines (P:rules/alerting.go); it has no line feed, so lines in errors stay right."""
+
+_STATE: Final = "tocsin"
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+_FAILURES: Final = (
+    gotpl.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What gotpl lets out for bad templates: its own errors, and Python's for numbers or nesting beyond any reason."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateData:
+    """What a template sees: the series' own labels and value, and the world around the rule.
+
+    `query` answers PromQL at the time of the evaluation, `None` where there is none to ask; `now` is that time.
+    """
+
+    labels: Mapping[str, str]
+    value: float
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    external_url: str = ""
+    query: Callable[[str], Sequence[Element]] | None = None
+    now: datetime | None = None
+
+
+def check(template: str) -> None:
+    """Refuse a template that does not parse; that it can be executed is not tried. Raises TemplateError."""
+    if "{{" in template:
+        _compiled(template)
+
+
+def render(template: str, data: TemplateData) -> str:
+    """The text a template makes of the data; text without `{{` is its own.
+
+    Raises TemplateError for a template that does not parse, fails, or runs out of its budget.
+    """
+    if "{{" not in template:
+        return template
+    compiled = _compiled(template)
+    try:
+        text: str = compiled.render(_Root(data))
+    except _FAILURES as error:
+        raise _told(error) from error
+    # `printf "%c" 0xd800` makes half a surrogate pair, which no database and no service takes; Go prints this instead.
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def render_or_error(template: str, data: TemplateData) -> str:
+    """The text a template makes, or `<error expanding template: …>`, which is what Prometheus then shows."""
+    try:
+        return render(template, data)
+    except TemplateError as error:
+        return f"<error expanding template: {error.message}>"
+
+
+@lru_cache(maxsize=2048)
+def uses_query(template: str) -> bool:
+    """Whether a template asks Prometheus, so that its text cannot be made again later. Broken templates do not."""
+    if "query" not in template:
+        return False
+    try:
+        check(template)
+    except TemplateError:
+        return False
+    try:
+        _compile(template, {name: function for name, function in _FUNCTIONS.items() if name != "query"})
+    except TemplateError:
+        return True
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _compiled(template: str) -> gotpl.Template:
+    return _compile(template, _FUNCTIONS)
+
+
+def _compile(template: str, known: Mapping[str, Callable[..., object]]) -> gotpl.Template:
+    if len(template) > MAX_TEMPLATE:
+        raise TemplateError(f"a template of {len(template)} characters is too long; the most is {MAX_TEMPLATE}")
+    try:
+        return gotpl.Template(
+            _PREAMBLE + template,
+            functions=known,
+            missing_key="zero",
+            sandbox=gotpl.SandboxPolicy(allow_functions=known, allow_custom_lookup=True),
+            budget=budget(template),
+        )
+    except _FAILURES as error:
+        raise _told(error) from error
+
+
+def _told(error: Exception) -> TemplateError:
+    """The failure with its place in the user's own text, which begins after the preamble."""
+    line, column = getattr(error, "line", None), getattr(error, "column", None)
+    text = str(getattr(error, "message", error) or type(error).__name__)[:300]
+    if line is None or column is None:
+        return TemplateError(text)
+    text = text.removeprefix(f"template:{line}:{column}: ")
+    return TemplateError(f"line {line}, column {column - (len(_PREAMBLE) if line == 1 else 0)}: {text}")
+
+
+class _Root:
+    """The dot of a template. An unknown field is an error and not `<no value>`, since it is a slip of the pen."""
+
+    def __init__(self, data: TemplateData) -> None:
+        self.surroundings = Surroundings(
+            query=data.query, external_url=data.external_url, now=data.now, spending=Spending()
+        )
+        self._fields = {
+            "Labels": gotpl.TypedMap(dict(data.labels), ""),
+            "ExternalLabels": gotpl.TypedMap(dict(data.external_labels), ""),
+            "ExternalURL": data.external_url,
+            "Value": data.value,
+        }
+
+    def __gotemplate_lookup__(self, name: str) -> object:
+        if name not in self._fields:
+            raise gotpl.TemplateExecutionError(f"can't evaluate field {name}; there are {', '.join(self._fields)}")
+        return self._fields[name]
+
+    def __str__(self) -> str:
+        return "{" + " ".join(str(_GO["print"](value)) for value in self._fields.values()) + "}"
+
+
+# --- the functions, each counted ---
+
+
+def _begin(context: gotpl.RenderContext) -> str:
+    """Runs first, where the root is still ours, and keeps the surroundings for the functions called later."""
+    _surroundings(context)
+    return ""
+
+
+def _surroundings(context: gotpl.RenderContext) -> Surroundings:
+    def first() -> Surroundings:
+        assert isinstance(context.root, _Root)
+        return context.root.surroundings
+
+    return context.state(_STATE, first)
+
+
+def _counted(function: Function, *, bound: bool) -> gotpl.ContextFunction:
+    """The function as gotpl calls it: what goes in and what comes out is charged to the rendering."""
+
+    def call(context: gotpl.RenderContext, *arguments: object) -> object:
+        surroundings = _surroundings(context)
+        surroundings.spending.charge(*arguments)
+        result = function(surroundings, *arguments) if bound else function(*arguments)
+        surroundings.spending.charge(result)
+        return result
+
+    # gotpl reads the number of arguments from here; it adds the first one, the context, itself.
+    given = list(signature(function).parameters.values())
+    context = [] if bound else [Parameter("context", Parameter.POSITIONAL_OR_KEYWORD)]
+    call.__signature__ = Signature([*context, *given])  # type: ignore[attr-defined] # any function may have one
+    return gotpl.ContextFunction(sync=call)
+
+
+def _printf(layout: object, *values: object) -> object:
+    if isinstance(layout, str):
+        check_widths(layout, values)
+    return _GO["printf"](layout, *values)
+
+
+_GO: Final = _builtin_functions("go")
+_GROWING: Final = {name: _GO[name] for name in ("print", "println", "html", "js", "urlquery")}
+"""Go's own functions that make text; the others only look, or return a part of what they are given."""
+
+_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
+    "_begin": gotpl.ContextFunction(sync=_begin),
+    **{name: _counted(function, bound=False) for name, function in {**_GROWING, **PURE, "printf": _printf}.items()},
+    **{name: _counted(function, bound=True) for name, function in BOUND.items()},
+}
