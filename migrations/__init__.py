@@ -1,0 +1,1 @@
+"""The database's shape, step by step (Alembic). Expand first, contract later: old code must run on the new schema."""
