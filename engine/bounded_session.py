@@ -1,0 +1,297 @@
+"""HTTP with a bound on everything: total time, bytes of an answer, no redirect, no retry, nothing from the environment.
+
+Invariant: `send` returns or raises within its deadline, however the peer behaves: a name that does not resolve, a
+handshake that stalls, a body nobody reads, headers or content dripping in byte by byte. The deadline is total, where
+requests' own `timeout` starts anew with every read. Not bounded: the thread a hanging `getaddrinfo` occupies ends only
+when the system's resolver gives up (with glibc's defaults 5 s × 2 × name servers), though nobody waits for it any more.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final, Protocol
+from urllib.parse import urlencode
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+from urllib3.util.retry import Retry
+
+READ_SIZE: Final = 65536
+_HEAD: Final = 65536
+
+
+class DeadlineExceeded(requests.exceptions.Timeout):
+    """The whole exchange took longer than its deadline."""
+
+
+class BodyTooLarge(requests.exceptions.RequestException):
+    """The answer has more bytes, once decompressed, than the session accepts."""
+
+
+class Lookup(Protocol):
+    """`socket.getaddrinfo`, as far as it is used here."""
+
+    def __call__(self, host: str, port: int, *, type: int) -> list[Any]: ...  # noqa: A002 (the standard library's name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What the last answer of this thread was; `head` is the first 64 KiB of its body, enough for any error document."""
+
+    status: int
+    reason: str
+    location: str | None
+    head: bytes
+
+
+class BoundedSession(requests.Session):
+    """A `requests.Session` whose every exchange is bounded; threads share it.
+
+    `deadline` is total and can be shortened or extended per call by requests' `timeout` (seconds). `max_bytes` counts
+    decompressed bytes. Up to `workers` connections stay open between calls; more threads work too, each opening one more.
+    The fields of a POST go into its body, not into the URL. `decode` is what `response.json()` calls.
+    """
+
+    def __init__(
+        self,
+        *,
+        deadline: timedelta,
+        max_bytes: int,
+        workers: int = 8,
+        decode: Callable[[bytes], object] = json.loads,
+        lookup: Lookup = socket.getaddrinfo,
+    ) -> None:
+        super().__init__()
+        self.trust_env = False
+        self._deadline, self._max_bytes, self._decode = deadline, max_bytes, decode
+        self._thread = _ThreadState()
+        self._prepared: dict[object, requests.PreparedRequest] = {}
+        self._adapter = _BoundedAdapter(workers, _Connector(lookup, self._thread))
+        self.mount("http://", self._adapter)
+        self.mount("https://", self._adapter)
+
+    def claim(self, url: str) -> None:
+        """Serves everything below `url` by this session's own adapter, even where a library mounted another on `url`.
+
+        requests takes the adapter with the longest matching prefix, so `url` with a slash wins over `url`.
+        """
+        self.mount(f"{url}/", self._adapter)
+
+    @property
+    def last(self) -> Exchange | None:
+        """The answer to this thread's latest request; `None` when none came, or none came complete."""
+        return self._thread.last
+
+    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
+        """Moves a POST's parameters into a form body: a proxy cuts long URLs at 8 KB, Prometheus itself at 1 MB.
+
+        Whatever of such a request stays the same is prepared once: requests takes a fifth of a query's time for it.
+        """
+        if request.method != "POST" or request.data:
+            return super().prepare_request(request)
+        form, request.params = urlencode(request.params, doseq=True), ""
+        prepared = self._without_form(request).copy()
+        prepared.headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        prepared.prepare_body(form, None)
+        return prepared
+
+    def _without_form(self, request: requests.Request) -> requests.PreparedRequest:
+        """The request with an empty body, remembered unless a cookie or an `auth` that computes would go stale in it."""
+        auth = request.auth or self.auth
+        if self.cookies or request.cookies or callable(auth):
+            return super().prepare_request(request)
+        key = (request.url, auth, *self.headers.items(), *request.headers.items())
+        known = self._prepared.get(key)
+        if known is None:
+            known = self._prepared[key] = super().prepare_request(request)
+        return known
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """One exchange, its body read in full. Raises DeadlineExceeded, BodyTooLarge, else requests' own exceptions."""
+        seconds = options.get("timeout") or self._deadline.total_seconds()
+        self._thread.begin(seconds)
+        bounded = {**options, "timeout": seconds, "stream": True, "allow_redirects": False}
+        try:
+            return self._received(super().send(request, **bounded))
+        except (requests.RequestException, HTTPError, TimeoutError) as error:
+            if self._thread.expired():
+                raise DeadlineExceeded(f"no complete answer within {seconds:g} s", request=request) from error
+            if isinstance(error, requests.RequestException):
+                raise
+            # requests translates urllib3's exceptions only where it reads the body itself; here we read it.
+            raise requests.exceptions.ConnectionError(error, request=request) from error
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests would read a redirect's whole body, without our bounds, to prepare a next request."""
+
+    def _received(self, response: requests.Response) -> requests.Response:
+        with ExitStack() as unfinished:
+            unfinished.callback(response.close)
+            body = b"".join(self._chunks(response))
+            unfinished.pop_all()
+        response._content = body
+        response._content_consumed = True  # type: ignore[attr-defined]  # requests' own mark, absent from its stubs
+        # Bound to the body, not to the response: a cycle would keep each large answer until the next full collection.
+        response.json = partial(self._decode, body)  # type: ignore[method-assign]
+        location = response.headers.get("Location")
+        self._thread.last = Exchange(
+            status=response.status_code, reason=response.reason or "", location=location, head=body[:_HEAD]
+        )
+        return response
+
+    def _chunks(self, response: requests.Response) -> Iterator[bytes]:
+        """The decompressed body as it arrives. `read1` returns what is there; `stream` would wait for a full chunk."""
+        total = 0
+        if (response.raw.length_remaining or 0) > self._max_bytes:  # Content-Length, where the peer gave one.
+            raise self._too_large(response)
+        while chunk := response.raw.read1(READ_SIZE, decode_content=True):
+            total += len(chunk)
+            if total > self._max_bytes:
+                raise self._too_large(response)
+            yield chunk
+
+    def _too_large(self, response: requests.Response) -> BodyTooLarge:
+        return BodyTooLarge(f"the answer is larger than {self._max_bytes} bytes", response=response)
+
+
+class _ThreadState(threading.local):
+    """When this thread's exchange must be over, by the monotonic clock, and what the last one brought."""
+
+    until: float = float("inf")
+    last: Exchange | None = None
+
+    def begin(self, seconds: float) -> None:
+        self.until, self.last = time.monotonic() + seconds, None
+
+    def expired(self) -> bool:
+        return time.monotonic() >= self.until
+
+    def remaining(self) -> float:
+        """Seconds left, never 0 (which would mean non-blocking to a socket); raises TimeoutError when none are."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("deadline passed")
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class _Connector:
+    """Opens sockets within the deadline of the calling thread, resolving names on a thread that can be left behind."""
+
+    lookup: Lookup
+    thread: _ThreadState
+
+    def connect(self, connection: HTTPConnection) -> socket.socket:
+        """The first address that answers; each gets its share of the time left, so one dead address costs no other."""
+        addresses = self._resolve(connection, connection._dns_host, connection.port)
+        failure = OSError("the name has no address")
+        for index, address in enumerate(addresses):
+            share = self.thread.remaining() / (len(addresses) - index)
+            try:
+                opened = create_connection((address, connection.port), share, socket_options=connection.socket_options)
+            except OSError as error:
+                failure = error
+                continue
+            # A TLS handshake, whose timeout is total, may now take all the time left, not only this share.
+            opened.settimeout(self.thread.remaining())
+            return opened
+        raise NewConnectionError(connection, f"no connection: {failure}") from failure
+
+    def _resolve(self, connection: HTTPConnection, host: str, port: int) -> list[str]:
+        answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
+        threading.Thread(target=self._look_up, args=(host, port, answers), name="lookup", daemon=True).start()
+        try:
+            answer = answers.get(timeout=self.thread.remaining())
+        except queue.Empty as error:
+            raise ConnectTimeoutError(connection, f"the name {host} did not resolve in time") from error
+        if isinstance(answer, socket.gaierror):
+            raise NameResolutionError(host, connection, answer) from answer
+        if isinstance(answer, OSError):
+            raise NewConnectionError(connection, f"{host} did not resolve: {answer}") from answer
+        return list(dict.fromkeys(entry[4][0] for entry in answer))
+
+    def _look_up(self, host: str, port: int, answers: queue.SimpleQueue[list[Any] | OSError]) -> None:
+        try:
+            answers.put(self.lookup(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            answers.put(error)
+        except UnicodeError:
+            answers.put(socket.gaierror(socket.EAI_NONAME, "not a host name"))
+
+
+class _DeadlineReader(io.RawIOBase):
+    """What a socket's reader gives, each read waiting no longer than the exchange still may."""
+
+    def __init__(self, inner: io.RawIOBase, connected: socket.socket, thread: _ThreadState) -> None:
+        super().__init__()
+        self._inner, self._connected, self._thread = inner, connected, thread
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._connected.settimeout(self._thread.remaining())
+        return self._inner.readinto(buffer)
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+class _BoundedAdapter(HTTPAdapter):
+    """requests' adapter over connections that keep to the deadline in every phase; it asks once and never again."""
+
+    def __init__(self, workers: int, connector: _Connector) -> None:
+        self._connector = connector
+        super().__init__(pool_maxsize=workers, max_retries=Retry(0, read=False))
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = _pool_classes(self._connector)
+
+
+def _pool_classes(connector: _Connector) -> dict[str, type[HTTPConnectionPool]]:
+    """urllib3 takes its connections as classes, so what they share with the session is closed over here."""
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(sock, *args, **options)
+            self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, connector.thread), READ_SIZE)
+
+    class Bounded(HTTPConnection):
+        response_class = Response
+
+        def _new_conn(self) -> socket.socket:
+            return connector.connect(self)
+
+        def send(self, data: Any) -> None:
+            # A handshake may have used up most of the time; what is sent in one call has a total timeout.
+            if self.sock is not None:
+                self.sock.settimeout(connector.thread.remaining())
+            super().send(data)
+
+    class BoundedTls(Bounded, HTTPSConnection):
+        pass
+
+    class Pool(HTTPConnectionPool):
+        ConnectionCls = Bounded
+
+    class TlsPool(HTTPSConnectionPool):
+        ConnectionCls = BoundedTls
+
+    return {"http": Pool, "https": TlsPool}

@@ -1,0 +1,79 @@
+"""What an evaluation sees and makes: samples in, alerts and their changes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from rules.labels import Labels
+
+
+class State(StrEnum):
+    """Where one alert stands; the words are Prometheus'. `inactive` is an alert that has resolved (or never got past pending)."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    INACTIVE = "inactive"
+
+
+class TransitionReason(StrEnum):
+    """Why an alert changed its state; closed, so that every ledger row can be read by a program."""
+
+    CONDITION_MET = "condition_met"
+    """The expression returned the series: pending begins."""
+    HELD = "held"
+    """The condition held for the rule's `for`: firing begins."""
+    CONDITION_ENDED = "condition_ended"
+    """The expression no longer returns the series (its value recovered, or the series is gone)."""
+    NO_DATA = "no_data"
+    """The rule's left-hand side returned nothing at all, and its `no_data` says what that means."""
+    SERIES_MISSING = "series_missing"
+    """This series is gone while the rule still returns others, and `missing_series` says what that means."""
+    HOLD_RAISED = "hold_raised"
+    """`for` was raised above the time the alert has been active: back to pending (P: TestFiringAlertResetToPending…)."""
+    RULE_DELETED = "rule_deleted"
+    RULE_DISABLED = "rule_disabled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One element of a query's answer at its evaluation time; `labels` hold `__name__` when the query kept it."""
+
+    labels: Labels
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One alert of one rule: identity is (`source`, `labels`); `episode` counts how often it has become active.
+
+    `source` is the rule's id, or `external` for a posted alert. `labels` are the final ones, `alertname` included;
+    `sample_labels` are the series' own, which templates see as `$labels`. `value` and `annotations` are those of the last
+    evaluation that returned the series. `id` is the row's number, `None` until it is stored.
+    """
+
+    source: str
+    labels: Labels
+    sample_labels: Labels
+    state: State
+    value: float
+    active_at: datetime
+    fired_at: datetime | None = None
+    keep_firing_since: datetime | None = None
+    resolved_at: datetime | None = None
+    episode: int = 1
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    rule_version: int = 1
+    threshold: float | None = None
+    id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A transition of one alert: what it was (`None` when new), what it is now, and why."""
+
+    before: State | None
+    alert: Alert
+    reason: TransitionReason

@@ -1,0 +1,97 @@
+"""One flush of one group: who is muted, what each channel is told and why, who leaves the group, and when it is next flushed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from engine.core.alert import Alert, State
+from engine.core.grouping import next_flush, this_flush
+from engine.core.muting import Mute
+from engine.core.notifying import Decision, Standing, Terms, Told, decide
+from rules.labels import Labels
+from rules.routing import Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group as stored.
+
+    `flush_at` is the scheduled time of this flush; `muted` are the alert ids its last flush found firing and muted.
+    """
+
+    id: int
+    route_id: str
+    labels: Labels
+    dedup_key: str
+    flush_at: datetime
+    muted: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One addressee of a group: a channel, and for email one recipient of it (`""` elsewhere)."""
+
+    channel: str
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """What a flush decided.
+
+    `at` is the scheduled time it stands for, from which repeats count. `mutes` are those of alerts that stay in the group,
+    to be kept for the next flush. `leaving` are the ended alerts: every channel told of them has been told, or is being
+    told, of their end. `next_flush_at` is `None` when nothing is left.
+    """
+
+    at: datetime
+    decisions: Mapping[Target, Decision]
+    mutes: Mapping[int, Mute]
+    leaving: frozenset[int]
+    next_flush_at: datetime | None
+
+
+def flush(
+    group: Group,
+    alerts: Sequence[Alert],
+    policy: Policy,
+    *,
+    targets: Mapping[Target, Terms],
+    told: Mapping[Target, Told],
+    mutes: Mapping[int, Mute],
+    now: datetime,
+) -> Flush:
+    """Decide everything about `group` at `now`.
+
+    `alerts` are its members and whatever a channel still believes to fire; one that is pending again has ended. `targets`
+    holds everyone who believes something to fire, also whom the route no longer reaches. Repeats and `told.at` count from
+    the scheduled time, not from `now`, so that a late flush shifts nothing after it.
+    """
+    at = this_flush(group.flush_at, policy.group_interval, now)
+    standing = _standing(group, alerts, mutes)
+    staying = standing.firing | standing.muted
+    return Flush(
+        at=at,
+        decisions={target: decide(told.get(target, Told()), standing, terms, at) for target, terms in targets.items()},
+        mutes={alert_id: mutes[alert_id] for alert_id in sorted(standing.muted)},
+        leaving=standing.resolved,
+        next_flush_at=next_flush(group.flush_at, policy.group_interval, now) if staying else None,
+    )
+
+
+def _standing(group: Group, alerts: Iterable[Alert], mutes: Mapping[int, Mute]) -> Standing:
+    firing: set[int] = set()
+    resolved: set[int] = set()
+    for alert in alerts:
+        assert alert.id is not None
+        (firing if alert.state is State.FIRING else resolved).add(alert.id)
+    muted = frozenset(mutes)
+    return Standing(
+        firing=frozenset(firing - muted),
+        muted=frozenset(firing & muted),
+        resolved=frozenset(resolved),
+        resolved_muted=frozenset(resolved & muted),
+        muted_before=group.muted,
+    )

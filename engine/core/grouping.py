@@ -1,0 +1,60 @@
+"""Which groups an alert belongs to, and when a group is flushed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rules.labels import Labels
+from rules.routing import Policy, Tree, implicit
+from rules.rule import Rule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A group an alert belongs to: its route's policy and the labels that name the group within the route."""
+
+    policy: Policy
+    labels: Labels
+
+    @property
+    def labels_hash(self) -> str:
+        return self.labels.key()
+
+    @property
+    def dedup_key(self) -> str:
+        """The key that leaves the system. It hangs on the route's id, so editing the route's text leaves it alone."""
+        return hashlib.sha256(f"{self.policy.route_id}\n{self.labels_hash}".encode()).hexdigest()
+
+
+def policies(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Policy, ...]:
+    """The policies an alert of `rule` takes: the rule's own implicit route when it names channels, else the tree's."""
+    if rule is not None and rule.notification_channels:
+        return (implicit(rule.id, rule.notification_channels, tree.root.policy),)
+    return tree.match(labels)
+
+
+def place(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Placement, ...]:
+    """The groups an alert with these labels belongs to: one of every route it takes."""
+    taken = policies(rule, labels, tree)
+    return tuple(Placement(policy=policy, labels=policy.group_labels(labels)) for policy in taken)
+
+
+def first_flush(policy: Policy, fired_at: datetime) -> datetime:
+    """When a group that has just become busy is first flushed."""
+    return fired_at + policy.group_wait
+
+
+def this_flush(scheduled: datetime, group_interval: timedelta, now: datetime) -> datetime:
+    """The flush that stands for all up to `now`: the last moment on the grid `scheduled + k·group_interval` not after it.
+
+    It is `scheduled` itself unless the flush is late by a whole interval or more, after an outage say. What is told then
+    counts from here: were it to count from `scheduled`, the next flush could find a repeat due at once.
+    """
+    return scheduled + max(0, (now - scheduled) // group_interval) * group_interval
+
+
+def next_flush(scheduled: datetime, group_interval: timedelta, now: datetime) -> datetime:
+    """The first moment after `now` on the grid `scheduled + k·group_interval`, k ≥ 1: a late flush does not drift."""
+    return this_flush(scheduled, group_interval, now) + group_interval

@@ -1,0 +1,119 @@
+"""The mail: a subject as Alertmanager writes it, a text that says everything, and the same as HTML for a phone.
+
+Mails of one group form one thread: all name the same root, made from the group's key, which no mail itself carries
+(A:notify/email threading). Recipients and Message-ID are added at the moment of sending.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from html import escape
+from typing import Final
+
+from engine.core.facts import AlertFacts, Facts
+from engine.core.messages_text import (
+    SHOWN_ALERTS,
+    Level,
+    description,
+    front_page,
+    headline,
+    level,
+    links,
+    measured,
+    one_line,
+    own_labels,
+    spoken,
+    subject,
+    title,
+    told_once,
+    unshown,
+    worst_severity,
+)
+
+_COLOURS: Final = {
+    Level.CRITICAL: "#a32037",
+    Level.ERROR: "#a32037",
+    Level.WARNING: "#c75b00",
+    Level.INFO: "#1f6f9f",
+}
+_RESOLVED: Final = "#2f7d32"
+_FONT: Final = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+_SAFE_KEY: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def render(facts: Facts) -> bytes:
+    root = thread_root(facts.dedup_key)
+    body = {
+        "subject": subject(facts),
+        "text": text(facts),
+        "html": html(facts),
+        "headers": {"References": root, "In-Reply-To": root},
+    }
+    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def thread_root(key: str) -> str:
+    """The message id all mails of a group refer to; a key with other characters than an id may have is hashed."""
+    name = key if _SAFE_KEY.fullmatch(key) else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
+    return f"<{name}@tocsin>"
+
+
+def text(facts: Facts) -> str:
+    """The whole message in plain text."""
+    told = told_once(facts)
+    blocks = [_text_block(alert, told) for alert in facts.alerts[:SHOWN_ALERTS]]
+    notes = [f"Note: {one_line(note, 300)}" for note in facts.notes[:5]]
+    parts = [title(facts), *blocks, unshown(facts, len(blocks)), *notes, _closing(facts), front_page(facts) or ""]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _text_block(alert: AlertFacts, told: frozenset[str]) -> str:
+    lines = [f"[{alert.status}] {headline(alert)}", description(alert), own_labels(alert, told), measured(alert)]
+    lines += [f"{words}: {address}" for words, address in links(alert).items()]
+    return "\n".join(line for line in lines if line)
+
+
+def html(facts: Facts) -> str:
+    """The whole message in HTML with inline styles only, one column of at most 640 pixels; every text escaped."""
+    told = told_once(facts)
+    blocks = "".join(_html_block(alert, told) for alert in facts.alerts[:SHOWN_ALERTS])
+    notes = [unshown(facts, SHOWN_ALERTS), *(one_line(note, 300) for note in facts.notes[:5])]
+    asides = "".join(f'<p style="margin:12px 16px;color:#555">{escape(note)}</p>' for note in notes if note)
+    address = front_page(facts)
+    head = escape(title(facts))
+    linked = f'<a href="{escape(address)}" style="color:#fff;text-decoration:none">{head}</a>' if address else head
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{head}</title></head>"
+        f'<body style="margin:0;padding:12px;background:#f4f4f4;{_FONT};font-size:16px;line-height:1.45;color:#222">'
+        '<div style="max-width:640px;margin:0 auto;background:#fff;border-radius:6px;overflow:hidden">'
+        f'<div style="background:{_colour(facts)};color:#fff;padding:14px 16px;font-size:18px;font-weight:600;'
+        f'word-break:break-word">{linked}</div>{blocks}{asides}'
+        f'<p style="margin:12px 16px;color:#777;font-size:13px">{escape(_closing(facts))}</p>'
+        "</div></body></html>\n"
+    )
+
+
+def _html_block(alert: AlertFacts, told: frozenset[str]) -> str:
+    colour = _COLOURS[level(alert.labels.get("severity", ""))] if alert.status == "firing" else _RESOLVED
+    lines = [
+        f'<strong style="color:{colour}">{alert.status.upper()}</strong> <strong>{escape(headline(alert))}</strong>',
+        escape(description(alert)),
+        f'<span style="color:#555;font-size:14px">{escape(own_labels(alert, told))}</span>',
+        escape(measured(alert)),
+        " · ".join(f'<a href="{escape(address)}">{words}</a>' for words, address in links(alert).items()),
+    ]
+    inner = "<br>\n".join(line for line in lines if line)
+    return f'<div style="padding:12px 16px;border-bottom:1px solid #e5e5e5;word-break:break-word">{inner}</div>\n'
+
+
+def _colour(facts: Facts) -> str:
+    return _COLOURS[level(worst_severity(facts))] if facts.firing else _RESOLVED
+
+
+def _closing(facts: Facts) -> str:
+    receiver, reason = one_line(facts.receiver, 80), one_line(facts.reason, 80)
+    return f"Sent by Tocsin to {receiver} at {spoken(facts.flush_at)} ({reason})."

@@ -1,0 +1,125 @@
+"""Slack's message: one coloured attachment with fields, and a top-level text for push previews.
+
+Every label and annotation is text to Slack: `&`, `<` and `>` are escaped, so that `<!channel>` in a label value pings
+nobody, and backticks are replaced, so that they swallow no line that follows. Limits are Slack's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Final
+
+from engine.core.facts import AlertFacts, Facts
+from engine.core.messages_text import (
+    SHOWN_ALERTS,
+    SHOWN_VALUE,
+    Level,
+    capped,
+    description,
+    front_page,
+    headline,
+    level,
+    links,
+    measured,
+    number,
+    one_line,
+    own_labels,
+    shared_headline,
+    title,
+    told_once,
+    unshown,
+    worst_severity,
+)
+from rules.labels import ALERTNAME, SEVERITY
+
+_TEXT_LIMIT: Final = 7_500
+"""Characters of an attachment's text after escaping; Slack folds and finally cuts beyond 8,000."""
+_FIELDS: Final = 10
+_COLOURS: Final = {Level.CRITICAL: "danger", Level.ERROR: "danger", Level.WARNING: "warning", Level.INFO: "#3AA3E3"}
+
+Json = dict[str, object]
+
+
+def escape(text: str) -> str:
+    """Text that Slack shows as it stands (docs.slack.dev: formatting message text), backticks made harmless."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "ˋ")
+
+
+def payload(facts: Facts) -> Json:
+    """The body of chat.postMessage or an incoming webhook, without channel and token."""
+    head = title(facts)
+    told = shared_headline(facts)
+    text = escape(one_line(f"{head}: {told}" if told else head, 500))
+    attachment: Json = {
+        "color": colour(facts),
+        "title": escape(head),
+        "fallback": text,
+        "text": _text(facts),
+        "fields": _fields(facts),
+        "mrkdwn_in": ["text"],
+        "footer": escape(one_line(f"Tocsin · {facts.receiver} · {facts.reason}", SHOWN_VALUE)),
+        "ts": int(facts.flush_at.timestamp()),
+    }
+    address = front_page(facts)
+    return {"text": text, "attachments": [attachment | ({"title_link": address} if address else {})]}
+
+
+def render(facts: Facts) -> bytes:
+    return json.dumps(payload(facts), ensure_ascii=False, allow_nan=False).encode()
+
+
+def colour(facts: Facts) -> str:
+    """Green when all is over, else by the worst severity: red, orange or blue."""
+    return _COLOURS[level(worst_severity(facts))] if facts.firing else "good"
+
+
+def _fields(facts: Facts) -> list[Json]:
+    told = {name: one_line(text, SHOWN_VALUE) for name, text in _figures(facts).items()}
+    fields = [
+        {"title": escape(name), "value": escape(text), "short": len(text) <= 40} for name, text in told.items() if text
+    ]
+    return [dict(field) for field in fields[:_FIELDS]]
+
+
+def _figures(facts: Facts) -> dict[str, str]:
+    """What the fields say: how much, what is allowed, how bad, and the group's labels beyond what the title tells."""
+    alerts = facts.firing or facts.alerts
+    grouped = facts.group_labels.without(ALERTNAME, SEVERITY)
+    return {
+        "Current value" if facts.firing else "Last value": _several(number(alert.value) for alert in alerts),
+        "Threshold": _several(sorted({alert.threshold or "" for alert in alerts})),
+        "Severity": worst_severity(facts),
+        **{one_line(name, 60): value for name, value in grouped.items()},
+    }
+
+
+def _several(texts: Iterable[str]) -> str:
+    """The first three texts that are not empty, and an ellipsis for the rest."""
+    known = [text for text in texts if text]
+    return ", ".join(known[:3]) + (", …" if len(known) > 3 else "")
+
+
+def _text(facts: Facts) -> str:
+    blocks: list[str] = []
+    told = told_once(facts)
+    for alert in facts.alerts[:SHOWN_ALERTS]:
+        block = _block(alert, told)
+        if sum(map(len, blocks)) + len(block) > _TEXT_LIMIT:
+            break
+        blocks.append(block)
+    notes = [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
+    return "\n".join(part for part in (*blocks, unshown(facts, len(blocks)), *notes) if part)
+
+
+def _block(alert: AlertFacts, told: frozenset[str]) -> str:
+    """Up to four lines on one alert: what, which, how much and since when, and where to look."""
+    mark = "🔴" if alert.status == "firing" else "✅"
+    which = own_labels(alert, told)
+    lines = [
+        f"{mark} *{escape(headline(alert))}*",
+        escape(description(alert)),
+        escape(capped(" — ".join(part for part in (which, measured(alert)) if part), 600)),
+        " · ".join(f"<{address.replace('&', '&amp;')}|{words}>" for words, address in links(alert).items()),
+    ]
+    return "\n".join(line for line in lines if line)

@@ -1,0 +1,81 @@
+"""One attempt to deliver one kept payload to one recipient: the sender's only door to the world outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from http.client import HTTPException
+from typing import assert_never
+
+from apprise.plugins.base import NotifyBase
+
+from engine.core.outcome import Outcome
+from engine.delivery import email, log, pagerduty, slack, webhook
+from engine.delivery.addresses import (
+    Address,
+    LogAddress,
+    PagerDutyKey,
+    SlackBot,
+    SlackWebhook,
+    SmtpServer,
+    WebhookUrl,
+    secrets,
+)
+from engine.delivery.apprise import guarded, through
+from engine.delivery.evidence import from_error, redacted
+from engine.delivery.wire import Wire
+
+Service = SlackWebhook | SlackBot | PagerDutyKey | SmtpServer | WebhookUrl
+"""The addresses outside this process."""
+
+
+def deliver(address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
+    """What came of sending `body`, as `render` made it, to the address; takes about `deadline` at most, never raises.
+
+    `recipient` is one of `recipients(address)`. Blocks the calling thread and uses no other pool, so a slow service
+    delays its own caller only. The outcome's detail holds no secret and no address.
+    """
+    hidden = (*secrets(address), *([recipient] if recipient else []))
+    if isinstance(address, LogAddress):
+        return redacted(guarded(lambda: log.send(address, body)), hidden)
+    return redacted(guarded(lambda: through(service(address, _attempt(address, body, recipient, deadline)))), hidden)
+
+
+def service(address: Service, attempt: Callable[[], Outcome]) -> NotifyBase:
+    """The Apprise service for the address, about to make this attempt."""
+    match address:
+        case SlackWebhook() | SlackBot():
+            return slack.Slack(attempt)
+        case PagerDutyKey():
+            return pagerduty.PagerDuty(attempt)
+        case SmtpServer():
+            return email.Email(attempt)
+        case WebhookUrl():
+            return webhook.Webhook(attempt)
+        case _:
+            assert_never(address)
+
+
+def _attempt(address: Service, body: bytes, recipient: str, deadline: timedelta) -> Callable[[], Outcome]:
+    def attempt() -> Outcome:
+        with Wire(deadline, address.ca_file) as wire:
+            try:
+                return _sent(address, body, recipient, wire)
+            except (OSError, HTTPException) as error:
+                return from_error(error, wire)
+
+    return attempt
+
+
+def _sent(address: Service, body: bytes, recipient: str, wire: Wire) -> Outcome:
+    match address:
+        case SlackWebhook() | SlackBot():
+            return slack.send(address, body, wire)
+        case PagerDutyKey():
+            return pagerduty.send(address, body, wire)
+        case SmtpServer():
+            return email.send(address, body, recipient, wire)
+        case WebhookUrl():
+            return webhook.send(address, body, wire)
+        case _:
+            assert_never(address)

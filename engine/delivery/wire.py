@@ -1,0 +1,165 @@
+"""One conversation with one server, ended at its deadline whatever the server does.
+
+Socket timeouts count from read to read, so a server that drips a byte a second holds its caller for ever. Here a timer
+cuts the connection underneath: every call that waits on it then returns with an error, in TLS, HTTP and SMTP alike.
+Proxies of the environment are not used and redirects not followed: a message goes where its channel says.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from pathlib import Path
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+from urllib.parse import quote, urlsplit
+
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+BODY_LIMIT: Final = 2048
+"""Bytes of an answer that are read: enough for any service's error, and for nothing else."""
+RETRY_AFTER_LIMIT: Final = timedelta(hours=1)
+"""The longest wait a server may ask for; an alert withheld for longer than that is an alert lost."""
+
+
+class TrustError(OSError):
+    """The channel's `ca_file` cannot be used."""
+
+
+class Wire:
+    """The connections of one attempt under one total deadline; a context manager that closes what it opened.
+
+    The name look-up is the system resolver's and only checked afterwards; every byte later is under the deadline.
+    """
+
+    def __init__(self, limit: timedelta, ca_file: str = "") -> None:
+        self._end = time.monotonic() + limit.total_seconds()
+        self._ca_file = ca_file
+        self._sockets: list[socket.socket] = []
+        self._timer = threading.Timer(limit.total_seconds(), self._cut)
+        self._timer.daemon = True
+        self.expired = False
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        for handle in self._sockets:
+            handle.close()
+
+    def remaining(self) -> float:
+        """Seconds left, always above 0; TimeoutError when there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A TCP connection to the first of the host's addresses that answers; OSError when none does."""
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        for _, _, _, _, where_to in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            try:
+                return self._watched(socket.create_connection((str(where_to[0]), port), timeout=self.remaining()))
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def secure(self, plain: socket.socket, host: str) -> ssl.SSLSocket:
+        """The connection under TLS, the server's certificate and name checked."""
+        return self.tls().wrap_socket(plain, server_hostname=host)
+
+    def tls(self) -> ssl.SSLContext:
+        """The context that trusts the system's authorities and the channel's `ca_file`; TrustError if unreadable."""
+        try:
+            stamp = Path(self._ca_file).stat().st_mtime_ns if self._ca_file else 0
+            return _context(self._ca_file, stamp)
+        except ssl.SSLError as error:
+            raise TrustError("no certificate in PEM form") from error
+        except OSError as error:
+            raise TrustError(error.strerror) from error
+
+    def _watched(self, opened: socket.socket) -> socket.socket:
+        # A duplicate: wrapping in TLS detaches the original, and shutting down either ends the connection of both.
+        self._sockets.append(opened.dup())
+        if self.expired:
+            self._cut()
+        return opened
+
+    def _cut(self) -> None:
+        self.expired = True
+        for handle in self._sockets:
+            with suppress(OSError):  # It may have ended by itself.
+                handle.shutdown(socket.SHUT_RDWR)
+
+
+@lru_cache(maxsize=16)
+def _context(ca_file: str, stamp: int) -> ssl.SSLContext:  # noqa: ARG001 - a rewritten file is another key
+    """Loading the authorities takes 20 ms, so a context is kept for as long as its file is the same."""
+    context = ssl.create_default_context()
+    if not context.cert_store_stats()["x509_ca"]:  # A Python that does not know where this system keeps them.
+        context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+class Answer(NamedTuple):
+    """What an HTTP server said: its status, the first 2 KB of the body as text, and how long it wants us to wait."""
+
+    status: int
+    body: str
+    retry_after: timedelta | None
+
+
+def post(wire: Wire, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """The server's answer to the bytes; OSError or HTTPException when there is none.
+
+    A body cut short by the deadline is no error, for the status has answered already: what arrived of it is returned.
+    """
+    parts = urlsplit(url)
+    host, secure = parts.hostname or "", parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    connection = HTTPSConnection(host, port, context=wire.tls()) if secure else HTTPConnection(host, port)
+    plain = wire.connect(host, port)
+    try:
+        connection.sock = wire.secure(plain, host) if secure else plain
+        target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
+        connection.request("POST", target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
+        with connection.getresponse() as response:
+            return Answer(response.status, _body(response), _retry_after(response))
+    finally:
+        connection.close()
+        plain.close()
+
+
+def _body(response: HTTPResponse) -> str:
+    received = bytearray()
+    with suppress(OSError, HTTPException, ValueError):  # The status stands; what has arrived is all there is.
+        while len(received) < BODY_LIMIT and (chunk := response.read1(BODY_LIMIT - len(received))):
+            received += chunk
+    return received.decode("utf-8", "replace")
+
+
+def _retry_after(response: HTTPResponse) -> timedelta | None:
+    """The Retry-After header in seconds or as a date; a date is measured against the server's own clock (RFC 9110)."""
+    text = (response.headers.get("Retry-After") or "").strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:9]), int(RETRY_AFTER_LIMIT.total_seconds())))
+    try:
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers.get("Date") or "")
+    except (TypeError, ValueError):
+        return None
+    return min(max(wait, timedelta(0)), RETRY_AFTER_LIMIT)

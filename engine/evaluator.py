@@ -1,0 +1,217 @@
+"""The evaluation loop: units that are due, their rules' queries, the judgement of each, and one commit per slot.
+
+A tick finds the due units and hands each to a bounded pool, so one slow datasource never delays another. A unit's alerts are
+remembered between slots only while (term, last_slot) are what this process last committed; otherwise they are read again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+
+import structlog
+
+from engine import unit_state
+from engine.core.alert import TransitionReason
+from engine.core.evaluation import resolve_all
+from engine.core.scheduling import Schedule
+from engine.intake import Batch, Intake, StaleUnitError
+from engine.judging import Judge, Judgement
+from engine.loop import guarded
+from engine.memory import Known, Memory
+from engine.prometheus import QueryErrorKind
+from engine.querying import Querying
+from engine.rota import Rota
+from engine.store import alerts, rule_status, units
+from engine.store.database import Database
+from engine.store.definitions import DefinitionFeed, Definitions
+from engine.store.rule_status import Health, RuleStatus
+from engine.store.units import Unit
+from engine.telemetry import Metrics
+from rules.rule import Rule
+
+ORPHAN_CHECK = timedelta(seconds=30)
+OUTAGES = frozenset(
+    {
+        QueryErrorKind.UNAVAILABLE,
+        QueryErrorKind.TIMEOUT,
+        QueryErrorKind.AUTH,
+        QueryErrorKind.REDIRECTED,
+        QueryErrorKind.MALFORMED,
+    }
+)
+"""Failures that say something about the datasource, not about the query."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluator:
+    """Evaluates every unit that `holder` holds. `advance` is called after a commit that changed something."""
+
+    database: Database
+    feed: DefinitionFeed
+    querying: Querying
+    intake: Intake
+    judge: Judge
+    rota: Rota
+    metrics: Metrics
+    memory: Memory
+    pool: Executor
+    advance: Callable[[], None]
+    datasource_health: Callable[[str, str | None], None]
+    _busy: set[str] = field(default_factory=set)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _orphans_at: datetime | None = None
+
+    def tick(self) -> datetime | None:
+        """Hand every due unit to the pool; answers when the next one is due."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            definitions = self.feed.refresh(connection)
+        changed = self.rota.keep(definitions, now)
+        if changed or self._orphans_at is None or now >= self._orphans_at:
+            self._orphans_at = now + ORPHAN_CHECK
+            self._end_orphans(definitions, now)
+        if changed:
+            self._note_quarantined(definitions, now)
+        with self.database.read() as connection:
+            ready = units.due(connection, self.rota.holder, now)
+            upcoming = units.next_due(connection, self.rota.holder)
+        for unit in ready:
+            self._hand_over(unit, definitions, now)
+        busy_only = upcoming is not None and upcoming <= now
+        return None if busy_only else upcoming
+
+    def evaluate(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
+        """Evaluate one unit at its latest slot and commit it; a unit lost meanwhile is forgotten."""
+        slot = unit.schedule.slot(now)
+        if unit.last_slot is not None and slot <= unit.last_slot:
+            return
+        names = [name for name in self.rota.rules_of(unit.id) if name in definitions.rules]
+        rules = {name: definitions.rules[name] for name in names}
+        known = self.memory.recall(unit, names)
+        missed = unit.schedule.missed(unit.last_slot, slot)
+        judgements = self._judge_all(unit.schedule, rules, known, definitions, slot=slot, missed=missed)
+        batch = _batch(slot, rules, judgements, definitions)
+        state = unit_state.encode(judgements)
+        try:
+            numbers = self.intake.commit(batch, definitions.tree, unit=unit, missed=missed, state=state)
+        except StaleUnitError:
+            self.memory.forget(unit.id)
+            structlog.get_logger("tocsin.evaluator").warning("unit was taken over during its evaluation", unit=unit.id)
+            return
+        self.memory.remember(unit, slot, judgements, known, numbers)
+        self._measure(judgements, missed, lateness=(now - slot).total_seconds())
+        if batch.changes:
+            self.advance()
+
+    def _hand_over(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
+        with self._guard:
+            if unit.id in self._busy:
+                return
+            self._busy.add(unit.id)
+        self.pool.submit(self._evaluate_apart, unit, definitions, now)
+
+    def _evaluate_apart(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
+        if not guarded("evaluator", self.metrics, lambda: self.evaluate(unit, definitions, now)):
+            self.memory.forget(unit.id)
+        with self._guard:
+            self._busy.discard(unit.id)
+
+    def _judge_all(
+        self,
+        schedule: Schedule,
+        rules: Mapping[str, Rule],
+        known: Known,
+        definitions: Definitions,
+        *,
+        slot: datetime,
+        missed: int,
+    ) -> dict[str, Judgement]:
+        datasource = definitions.datasources.get(schedule.datasource)
+        if datasource is None:
+            return {}
+        unseen = frozenset(name for name in rules if _never_had_data(known.statuses.get(name)))
+        replies = self.querying.ask(datasource, rules, slot - schedule.query_offset, unseen=unseen)
+        failures = [
+            str(reply.error) for reply in replies.values() if reply.error is not None and reply.error.kind in OUTAGES
+        ]
+        if replies:
+            self.datasource_health(datasource.name, failures[0] if len(failures) == len(replies) else None)
+        gap = schedule.interval * missed
+        return {
+            name: self.judge.judge(
+                rule, replies[name], known.alerts[name], known.statuses.get(name), slot=slot, gap=gap
+            )
+            for name, rule in rules.items()
+        }
+
+    def _end_orphans(self, definitions: Definitions, now: datetime) -> None:
+        with self.database.read() as connection:
+            left = [alert for alert in alerts.orphans(connection) if not _is_enabled(definitions, alert.source)]
+        for reason in (TransitionReason.RULE_DELETED, TransitionReason.RULE_DISABLED):
+            disabled = reason is TransitionReason.RULE_DISABLED
+            ended = [alert for alert in left if (alert.source in definitions.rules) is disabled]
+            if ended:
+                evaluation = resolve_all(ended, now, reason)
+                self.intake.end(Batch(slot=now, changes=evaluation.changes), definitions.tree)
+                self.advance()
+
+    def _note_quarantined(self, definitions: Definitions, now: datetime) -> None:
+        with self.database.read() as connection:
+            known = rule_status.all_of(connection, definitions.quarantined.keys())
+        fresh = [_quarantined(name, definitions, known.get(name), now) for name in definitions.quarantined]
+        changed = [status for status in fresh if status != known.get(status.rule_id)]
+        with self.database.write() as connection:
+            rule_status.save(connection, changed)
+            rule_status.forget_gone(connection)
+
+    def _measure(self, judgements: Mapping[str, Judgement], missed: int, *, lateness: float) -> None:
+        failed = sum(1 for one in judgements.values() if one.error is not None)
+        self.metrics.rule_evaluations.labels("error").inc(failed)
+        self.metrics.rule_evaluations.labels("ok").inc(len(judgements) - failed)
+        self.metrics.evaluation_missed_slots.inc(missed)
+        self.metrics.evaluation_lateness.observe(max(0.0, lateness))
+
+
+def _batch(
+    slot: datetime, rules: Mapping[str, Rule], judgements: Mapping[str, Judgement], definitions: Definitions
+) -> Batch:
+    """What to write. A rule that was set aside keeps that status, whatever its last good version comes to."""
+    statuses = [one.status for name, one in judgements.items() if name not in definitions.quarantined]
+    return Batch(
+        slot=slot,
+        changes=list(chain.from_iterable(one.changes for one in judgements.values())),
+        touched=list(chain.from_iterable(one.touched for one in judgements.values())),
+        statuses=[status for status in statuses if status is not None],
+        rules=rules,
+    )
+
+
+def _never_had_data(status: RuleStatus | None) -> bool:
+    return status is None or status.last_data_at is None
+
+
+def _is_enabled(definitions: Definitions, rule_id: str) -> bool:
+    rule = definitions.rules.get(rule_id)
+    return rule is not None and rule.enabled
+
+
+def _quarantined(rule_id: str, definitions: Definitions, known: RuleStatus | None, now: datetime) -> RuleStatus:
+    problems = tuple(
+        {"severity": one.severity.value, "field": one.field, "message": one.message, "position": one.position}
+        for one in definitions.quarantined[rule_id]
+    )
+    good = definitions.rules.get(rule_id)
+    unchanged = known is not None and known.health is Health.QUARANTINED and known.problems == problems
+    return RuleStatus(
+        rule_id=rule_id,
+        health=Health.QUARANTINED,
+        problems=problems,
+        good_version=None if good is None else good.version,
+        last_data_at=None if known is None else known.last_data_at,
+        changed_at=known.changed_at if known is not None and unchanged else now,
+    )

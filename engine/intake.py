@@ -1,0 +1,128 @@
+"""Changed alerts into the database: the alerts, the ledger, their groups and first flushes, and the slot they belong to.
+
+Everything is worked out before the write begins; a write holds at most a few hundred rows, because on SQLite nobody else can
+write meanwhile. The slot is noted in the last chunk only: a crash between chunks evaluates the slot once more, and what is
+already written is then no change any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from engine.core.alert import Alert, Change, State
+from engine.core.grouping import Placement, place
+from engine.store import alerts, groups, ledger, rule_status, units
+from engine.store.database import Database
+from engine.store.door import Connection
+from engine.store.ledger import Entry, Kind, Subject
+from engine.store.rule_status import RuleStatus
+from engine.store.units import Unit
+from rules.routing import Tree
+from rules.rule import Rule
+
+CHUNK: Final = 300
+
+
+class StaleUnitError(RuntimeError):
+    """The unit was taken over while its slot was evaluated; nothing more may be written for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one slot of one unit (or the end of some rules) leaves to be written."""
+
+    slot: datetime
+    changes: Sequence[Change] = ()
+    touched: Sequence[Alert] = ()
+    statuses: Sequence[RuleStatus] = ()
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Writes batches into `database`."""
+
+    database: Database
+
+    def commit(self, batch: Batch, tree: Tree, *, unit: Unit, missed: int, state: bytes) -> dict[alerts.Identity, int]:
+        """Write a slot's batch; answers the row numbers of changed alerts. Raises StaleUnitError when the unit was lost."""
+        numbers: dict[alerts.Identity, int] = {}
+        head, last = _split(batch.changes)
+        for chunk in head:
+            with self.database.write() as connection:
+                if not units.holds(connection, unit):
+                    raise StaleUnitError(unit.id)
+                numbers |= _write(connection, chunk, batch, tree)
+        with self.database.write() as connection:
+            if not units.commit_slot(connection, unit, slot=batch.slot, missed=missed, state=state):
+                raise StaleUnitError(unit.id)
+            numbers |= _write(connection, last, batch, tree)
+            alerts.touch(connection, batch.touched)
+            rule_status.save(connection, batch.statuses)
+        return numbers
+
+    def end(self, batch: Batch, tree: Tree) -> None:
+        """Write the end of alerts whose rule is gone or disabled; no unit is involved."""
+        head, last = _split(batch.changes)
+        for chunk in [*head, last]:
+            with self.database.write() as connection:
+                _write(connection, chunk, batch, tree)
+
+
+def _split(changes: Sequence[Change]) -> tuple[list[Sequence[Change]], Sequence[Change]]:
+    chunks = [changes[start : start + CHUNK] for start in range(0, len(changes), CHUNK)] or [()]
+    return list(chunks[:-1]), chunks[-1]
+
+
+def _write(connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree) -> dict[alerts.Identity, int]:
+    numbers = alerts.save(connection, changes)
+    entries = []
+    entering: list[tuple[int, Placement]] = []
+    for change in changes:
+        number = numbers[change.alert.source, change.alert.labels.key()]
+        entries.append(_transition(change, number, batch.slot))
+        if change.alert.state is State.FIRING:
+            placements = place(batch.rules.get(change.alert.source), change.alert.labels, tree)
+            entering += [(number, placement) for placement in placements]
+    groups_made = groups.join(connection, entering, batch.slot)
+    entries += [_placed(number, one, groups_made[groups.key_of(one)], batch.slot) for number, one in entering]
+    ledger.write(connection, entries)
+    return numbers
+
+
+def _placed(number: int, placement: Placement, group_id: int, slot: datetime) -> Entry:
+    detail = {
+        "group_id": group_id,
+        "route_id": placement.policy.route_id,
+        "route_version": placement.policy.version,
+        "group_labels": dict(placement.labels),
+    }
+    return Entry(
+        at=slot,
+        kind=Kind.PLACEMENT,
+        reason="routed",
+        subject_type=Subject.ALERT,
+        subject_id=str(number),
+        detail=detail,
+    )
+
+
+def _transition(change: Change, number: int, slot: datetime) -> Entry:
+    alert = change.alert
+    return Entry(
+        at=slot,
+        kind=Kind.TRANSITION,
+        reason=change.reason.value,
+        subject_type=Subject.ALERT,
+        subject_id=str(number),
+        detail={
+            "before": None if change.before is None else change.before.value,
+            "after": alert.state.value,
+            "value": alerts.value_text(alert.value),
+            "rule_id": alert.source,
+            "rule_version": alert.rule_version,
+        },
+    )

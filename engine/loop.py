@@ -1,0 +1,124 @@
+"""A loop: a thread that calls `tick(now)` when something is due, when woken, and at least once a second.
+
+A tick that raises is logged with its traceback and counted, and the loop goes on with growing pauses: the database may be
+away for minutes. This is one of the two places where every exception is caught.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from engine.clock import Clock
+from engine.telemetry import Metrics
+
+LONGEST_PAUSE: Final = timedelta(seconds=1)
+LONGEST_PAUSE_AFTER_FAILURE: Final = timedelta(seconds=5)
+
+
+class FatalError(RuntimeError):
+    """Raised by a tick when this process must not go on."""
+
+
+Tick = Callable[[], datetime | None]
+"""Does what is due and answers when the next thing is, `None` when nothing is known to be."""
+
+
+def guarded(name: str, metrics: Metrics, work: Callable[[], object]) -> bool:
+    """Do one piece of a loop's work in a pool's thread, where nobody would hear it fail; whether it went well."""
+    try:
+        work()
+    except Exception as failure:
+        metrics.loop_failures.labels(name).inc()
+        structlog.get_logger("tocsin.loop").error("work failed, and will be tried again", loop=name, exc_info=failure)
+        return False
+    return True
+
+
+class Loop:
+    """Runs one tick again and again until stopped.
+
+    `listen` hears of each tick: its failure, or `None`. `died` is called when the thread ends without having been stopped:
+    the process must then go down loudly, for a supervisor to start it again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tick: Tick,
+        *,
+        wake: threading.Event,
+        clock: Clock,
+        metrics: Metrics,
+        listen: Callable[[Exception | None], None],
+        died: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.wake = wake
+        self.tick = tick
+        self._clock = clock
+        self._metrics = metrics
+        self._listen = listen
+        self._died = died
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the loop to end after the tick under way."""
+        self._stopping.set()
+        self.wake.set()
+
+    def join(self, span: timedelta) -> bool:
+        """Wait for the end of the thread; False when it is still running after `span`."""
+        self._thread.join(span.total_seconds())
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self.wake.clear()
+                pause = self._once()
+                if not self._stopping.is_set():
+                    self._clock.wait(self.wake, pause)
+        except FatalError as fatal:
+            structlog.get_logger("tocsin.loop").critical("this process must stop", loop=self.name, error=str(fatal))
+        finally:
+            if not self._stopping.is_set():
+                self._died()
+
+    def _once(self) -> timedelta:
+        try:
+            due = self.tick()
+        except FatalError:
+            raise
+        except Exception as failure:
+            self._failed(failure)
+            return min(LONGEST_PAUSE * self._failures, LONGEST_PAUSE_AFTER_FAILURE)
+        if self._failures:
+            structlog.get_logger("tocsin.loop").warning("loop goes on", loop=self.name, failures=self._failures)
+        self._failures = 0
+        self._listen(None)
+        self._metrics.loop_last_tick.labels(self.name).set(self._clock.now().timestamp())
+        if due is None:
+            return LONGEST_PAUSE
+        return min(max(due - self._clock.now(), timedelta(milliseconds=1)), LONGEST_PAUSE)
+
+    def _failed(self, failure: Exception) -> None:
+        self._failures += 1
+        self._metrics.loop_failures.labels(self.name).inc()
+        self._listen(failure)
+        log = structlog.get_logger("tocsin.loop")
+        if self._failures == 1:
+            log.error("loop failed, and will try again", loop=self.name, exc_info=failure)
+        else:
+            # The traceback stood in the log at the first failure; an outage of minutes must not fill the disk.
+            log.warning("loop still failing", loop=self.name, failures=self._failures, error=type(failure).__name__)

@@ -1,0 +1,177 @@
+"""From rules to answers: which queries are asked of which datasource, in bounded pools, so that a slow one delays no other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from engine.clock import Clock
+from engine.core.alert import Sample
+from engine.prometheus import Answer, QueryError, QueryErrorKind
+from engine.telemetry import Metrics
+from rules import query
+from rules.datasource import Datasource
+from rules.rule import Rule
+
+
+class Client(Protocol):
+    """What one Prometheus server offers; raises QueryError."""
+
+    def query(self, expr: str, at: datetime) -> Answer: ...
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a rule's query came to: samples, or the error that kept them. `has_data` None: nobody asked or can tell."""
+
+    samples: tuple[Sample, ...] = ()
+    error: QueryError | None = None
+    warnings: tuple[str, ...] = ()
+    has_data: bool | None = None
+    duration: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Connected:
+    version: int
+    clients: tuple[Client, ...]
+    pool: Executor
+
+
+class Querying:
+    """Asks datasources; `connect` opens the clients of one, in the order of its addresses."""
+
+    def __init__(
+        self,
+        connect: Callable[[Datasource], tuple[Client, ...]],
+        *,
+        executor: Callable[[int, str], Executor],
+        workers: int,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._connect = connect
+        self._executor = executor
+        self._workers = workers
+        self._clock = clock
+        self._metrics = metrics
+        self._connected: dict[str, _Connected] = {}
+        self._guard = threading.Lock()
+
+    def ask(
+        self, datasource: Datasource, rules: Mapping[str, Rule], at: datetime, *, unseen: frozenset[str]
+    ) -> dict[str, Reply]:
+        """The reply of each rule at `at`; rules with the same query share one. Never raises for a query that fails.
+
+        `unseen` are rules whose left side never had data: an empty answer of theirs is followed by a count of it.
+        """
+        texts = {rule_id: query.query_text(rule) for rule_id, rule in rules.items()}
+        replies = self._ask_each(datasource, set(texts.values()), at)
+        found = {rule_id: replies[text] for rule_id, text in texts.items()}
+        return found | self._look_for_data(datasource, rules, found, at, unseen)
+
+    def probe(self, datasource: Datasource, tell: Callable[[str, str | None], None]) -> None:
+        """Ask in the background whether the datasource answers at all, and tell its name and error, `None` when it does."""
+        connected = self._to(datasource)
+        connected.pool.submit(lambda: tell(datasource.name, _checked(datasource, connected.clients)))
+
+    def close(self) -> None:
+        """End every pool and connection."""
+        with self._guard:
+            connected, self._connected = self._connected, {}
+        for one in connected.values():
+            _end(one)
+
+    def _look_for_data(
+        self,
+        datasource: Datasource,
+        rules: Mapping[str, Rule],
+        found: Mapping[str, Reply],
+        at: datetime,
+        unseen: frozenset[str],
+    ) -> dict[str, Reply]:
+        counts: dict[str, str] = {}
+        for rule_id in unseen & found.keys():
+            left = query.left_side(rules[rule_id])
+            if left is not None and found[rule_id].error is None and not found[rule_id].samples:
+                counts[rule_id] = f"count({left}\n)"
+        replies = self._ask_each(datasource, set(counts.values()), at)
+        return {rule_id: _seen(found[rule_id], replies[text]) for rule_id, text in counts.items()}
+
+    def _ask_each(self, datasource: Datasource, texts: set[str], at: datetime) -> dict[str, Reply]:
+        connected = self._to(datasource)
+        futures: dict[str, Future[Reply]] = {
+            text: connected.pool.submit(self._ask_one, connected.clients, datasource.name, text, at)
+            for text in sorted(texts)
+        }
+        return {text: future.result() for text, future in futures.items()}
+
+    def _ask_one(self, clients: tuple[Client, ...], name: str, text: str, at: datetime) -> Reply:
+        error = QueryError(QueryErrorKind.UNAVAILABLE, f"datasource {name!r} has no address")
+        started = self._clock.monotonic()
+        for client in clients:
+            try:
+                answer = client.query(text, at)
+            except QueryError as failure:
+                error = failure
+                self._metrics.query_failures.labels(failure.kind).inc()
+                if failure.kind is not QueryErrorKind.UNAVAILABLE:
+                    break
+                continue
+            duration = timedelta(seconds=self._clock.monotonic() - started)
+            self._metrics.query_seconds.labels(name).observe(duration.total_seconds())
+            return Reply(
+                samples=answer.samples,
+                warnings=answer.warnings,
+                has_data=True if answer.samples else None,
+                duration=duration,
+            )
+        return Reply(error=error, duration=timedelta(seconds=self._clock.monotonic() - started))
+
+    def _to(self, datasource: Datasource) -> _Connected:
+        with self._guard:
+            known = self._connected.get(datasource.name)
+            if known is not None and known.version == datasource.version:
+                return known
+            fresh = _Connected(
+                datasource.version,
+                self._connect(datasource),
+                self._executor(self._workers, f"query-{datasource.name}"),
+            )
+            self._connected[datasource.name] = fresh
+        if known is not None:
+            # Queries under way finish on the old clients; only new ones use the new address.
+            known.pool.shutdown(wait=False)
+        return fresh
+
+
+def _checked(datasource: Datasource, clients: tuple[Client, ...]) -> str | None:
+    error = f"datasource {datasource.name!r} has no address"
+    for client in clients:
+        try:
+            client.check()
+        except QueryError as failure:
+            error = str(failure)
+        else:
+            return None
+    return error
+
+
+def _seen(reply: Reply, count: Reply) -> Reply:
+    if count.error is not None:
+        return Reply(error=count.error, duration=reply.duration + count.duration)
+    return Reply(warnings=reply.warnings, has_data=bool(count.samples), duration=reply.duration + count.duration)
+
+
+def _end(connected: _Connected) -> None:
+    connected.pool.shutdown(wait=False, cancel_futures=True)
+    for client in connected.clients:
+        client.close()

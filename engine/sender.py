@@ -1,0 +1,206 @@
+"""The sending loop: messages that are due, each rendered once, delivered with a deadline, and marked with what came of it.
+
+Sends run in a bounded pool with a share per channel, so a channel that hangs delays no other. A crash between send and mark
+repeats the message once, with the same key: at least once, never silently dropped.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+import structlog
+
+from engine.addressing import Addressing, Deliver, channel_named
+from engine.core import messages
+from engine.core.facts import Facts
+from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
+from engine.core.retrying import GIVE_UP_AFTER, next_attempt
+from engine.delivery.addresses import Unconfigured
+from engine.loop import guarded
+from engine.store import channel_state, groups, ledger, outbox
+from engine.store.database import Database
+from engine.store.definitions import DefinitionFeed
+from engine.store.door import Connection
+from engine.store.ledger import Entry, Kind, Subject
+from engine.store.outbox import Parcel, Status
+from engine.telemetry import Metrics
+from rules.channels import Channel, ChannelKind
+from rules.errors import ChannelError
+
+BATCH: Final = 50
+"""How many messages of one channel a tick looks at."""
+PER_CHANNEL: Final = 4
+LEASE_MARGIN: Final = timedelta(seconds=10)
+TELL_AGAIN_AFTER: Final = timedelta(minutes=5)
+"""When a group without a next flush is flushed again after one of its messages died."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    """Sends what the outbox holds, as `holder`; `deliver` is the way out."""
+
+    database: Database
+    feed: DefinitionFeed
+    addressing: Addressing
+    deliver: Deliver
+    holder: Callable[[], str]
+    metrics: Metrics
+    pool: Executor
+    deadline: timedelta
+    channel_health: Callable[[str, str | None], None]
+    wake: Callable[[], None]
+    _busy: set[int] = field(default_factory=set)
+    _channels: Counter[str] = field(default_factory=Counter)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def tick(self) -> datetime | None:
+        """Hand every message that may be tried to the pool; answers when the next waiting one may be."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            self.feed.refresh(connection)
+            ready = outbox.due(connection, now, per_channel=BATCH)
+            upcoming = outbox.next_due(connection, now)
+        for number, channel in ready:
+            if self._take(number, channel):
+                self.pool.submit(self._send_apart, number, channel)
+        return upcoming
+
+    def send(self, number: int) -> Outcome | None:
+        """Try one message once; `None` when somebody else has it or it is gone."""
+        with self.database.read() as connection:
+            definitions = self.feed.refresh(connection)
+            waiting = outbox.find(connection, number)
+            facts = None if waiting is None else outbox.read_facts(connection, waiting.facts_id)
+        if waiting is None or facts is None:
+            return None
+        channel = channel_named(waiting.target.channel, definitions)
+        body = waiting.rendered or _rendered(channel, facts)
+        with self.database.write() as connection:
+            now = self.database.now(connection)
+            until = now + self.deadline + LEASE_MARGIN
+            parcel = outbox.lease(connection, number, self.holder(), now=now, until=until, rendered=body)
+        if parcel is None:
+            return None
+        outcome = self._deliver(channel, body, parcel)
+        self._conclude(parcel, outcome, channel)
+        return outcome
+
+    def _deliver(self, channel: Channel | None, body: bytes, parcel: Parcel) -> Outcome:
+        if channel is None:
+            gone = f"channel {parcel.target.channel!r} is no longer defined"
+            return Failed(reason=FailureReason.UNCONFIGURED, retryable=False, detail=gone)
+        try:
+            address = self.addressing.address(channel)
+        except ChannelError as error:
+            return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=str(error))
+        if isinstance(address, Unconfigured):
+            return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=address.reason)
+        return self.deliver(address, body, parcel.target.recipient, self.deadline)
+
+    def _conclude(self, parcel: Parcel, outcome: Outcome, channel: Channel | None) -> None:
+        with self.database.write() as connection:
+            now = self.database.now(connection)
+            match outcome:
+                case Delivered():
+                    note = self._sent(connection, parcel, outcome, now)
+                case Failed():
+                    note = self._failed(connection, parcel, outcome, now)
+                case _:
+                    assert_never(outcome)
+            ledger.write(connection, [_attempt(parcel, outcome, note, now)])
+        self._measure("unknown" if channel is None else channel.kind.value, outcome, note)
+        self._report(parcel, outcome, note)
+
+    def _sent(self, connection: Connection, parcel: Parcel, outcome: Delivered, now: datetime) -> str:
+        channel_state.succeeded(connection, parcel.target.channel, now)
+        if not outbox.mark(connection, parcel, self.holder(), status=Status.SENT, now=now):
+            # It took longer than its lease, and somebody else is at it: the same message with the same key goes out twice.
+            return "sent late"
+        groups.set_delivered(connection, parcel.group_id, parcel.target, parcel.told, outcome.reference)
+        return "sent"
+
+    def _failed(self, connection: Connection, parcel: Parcel, failed: Failed, now: datetime) -> str:
+        hold_back = None if failed.retry_after is None else now + failed.retry_after
+        channel_state.failed(connection, parcel.target.channel, now, error=failed.detail, next_send_at=hold_back)
+        at = next_attempt(failed, attempts=parcel.attempts, created_at=parcel.created_at, now=now)
+        if at is not None:
+            outbox.retry(connection, parcel, self.holder(), at=at, error=failed.detail)
+            return "retry"
+        died = outbox.mark(connection, parcel, self.holder(), status=Status.DEAD, now=now, error=failed.detail)
+        if died and not outbox.has_later(connection, parcel):
+            groups.roll_back(connection, parcel.group_id, parcel.target, now + TELL_AGAIN_AFTER)
+        return "dead"
+
+    def _measure(self, kind: str, outcome: Outcome, note: str) -> None:
+        if isinstance(outcome, Delivered):
+            self.metrics.notifications.labels(kind).inc()
+        else:
+            self.metrics.notification_failures.labels(kind, outcome.reason.value).inc()
+        if note == "dead":
+            self.metrics.notifications_dead.inc()
+
+    def _report(self, parcel: Parcel, outcome: Outcome, note: str) -> None:
+        self.channel_health(parcel.target.channel, outcome.detail if isinstance(outcome, Failed) else None)
+        if isinstance(outcome, Failed):
+            structlog.get_logger("tocsin.sender").warning(
+                "notification given up" if note == "dead" else "notification failed, will be tried again",
+                channel=parcel.target.channel,
+                group=parcel.group_id,
+                attempts=parcel.attempts,
+                reason=outcome.reason.value,
+                detail=outcome.detail,
+            )
+
+    def _take(self, number: int, channel: str) -> bool:
+        with self._guard:
+            if number in self._busy or self._channels[channel] >= PER_CHANNEL:
+                return False
+            self._busy.add(number)
+            self._channels[channel] += 1
+            return True
+
+    def _send_apart(self, number: int, channel: str) -> None:
+        # When the database goes away between lease and mark, the lease ends by itself and the message is tried again.
+        guarded("sender", self.metrics, lambda: self.send(number))
+        with self._guard:
+            self._busy.discard(number)
+            self._channels[channel] -= 1
+        self.wake()
+
+
+def _rendered(channel: Channel | None, facts: Facts) -> bytes:
+    """The message's bytes; one that cannot be rendered is still sent, in a plain form that says so."""
+    kind = ChannelKind.LOG if channel is None else channel.kind
+    settings = {} if channel is None else channel.settings
+    try:
+        return messages.render(kind, facts, settings)
+    except ValueError as problem:
+        return messages.plain(kind, facts, str(problem))
+
+
+def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime) -> Entry:
+    detail: dict[str, object] = {
+        "outbox_id": parcel.id,
+        "channel": parcel.target.channel,
+        "recipient": parcel.target.recipient,
+        "attempt": parcel.attempts,
+        "reason": parcel.reason,
+        "detail": outcome.detail,
+    }
+    if isinstance(outcome, Failed):
+        detail |= {"failure": outcome.reason.value, "given_up_after": str(GIVE_UP_AFTER) if note == "dead" else None}
+    return Entry(
+        at=now,
+        kind=Kind.ATTEMPT,
+        reason=note,
+        subject_type=Subject.GROUP,
+        subject_id=str(parcel.group_id),
+        alert_ids=sorted({*parcel.told.get("firing", ()), *parcel.told.get("resolved", ())}),
+        detail=detail,
+    )

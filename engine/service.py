@@ -1,0 +1,347 @@
+"""The composition root: from settings to the running engine. Objects are built here, and threads start and stop here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from engine import fallback, single
+from engine.addressing import Addressing, Deliver
+from engine.clock import Clock, SystemClock
+from engine.core.outcome import Outcome
+from engine.delivery import references
+from engine.delivery.addresses import Unconfigured
+from engine.delivery.deliver import deliver
+from engine.dispatcher import Dispatcher
+from engine.evaluator import Evaluator
+from engine.fallback import Fallback
+from engine.health import Component, Vitals
+from engine.intake import Intake
+from engine.janitor import Janitor
+from engine.judging import Judge
+from engine.loop import Loop, Tick
+from engine.memory import Memory
+from engine.prometheus import Prometheus
+from engine.querying import Client, Querying
+from engine.rota import Rota
+from engine.sender import Sender
+from engine.settings import Delivery, Settings
+from engine.store import schema
+from engine.store.database import Database, connect
+from engine.store.definitions import DefinitionFeed
+from engine.store.door import OUT_OF_REACH, Connection
+from engine.telemetry import Metrics
+from engine.telling import Telling
+from engine.timings import Timing, timings
+from engine.trial import Trial, Trials
+from rules.channels import Channel
+from rules.datasource import Datasource
+from rules.rule import Rule
+
+DRAIN: Final = timedelta(seconds=10)
+"""How long a stop waits for ticks, evaluations and sends under way."""
+
+UNIT_WORKERS: Final = 8
+LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch")
+
+
+@dataclass(slots=True, kw_only=True)
+class Service:
+    """The engine: its parts for the API to ask, and its life. `failed` is set when a loop's thread has died."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    feed: DefinitionFeed
+    metrics: Metrics
+    rota: Rota
+    querying: Querying
+    loops: tuple[Loop, ...]
+    pools: tuple[Executor, ...]
+    vitals: Vitals
+    trials: Trials
+    lock: single.Lock | None
+    failed: threading.Event = field(default_factory=threading.Event)
+    _started: bool = False
+
+    def prepare(self) -> None:
+        """Make sure nobody else runs here, bring the schema to head, and announce this process."""
+        if self.lock is not None:
+            self.lock.acquire()
+        if schema.upgrade(self.database.engine):
+            structlog.get_logger("tocsin").info("database migrated", revision=schema.head())
+        self.rota.register()
+
+    def start(self) -> None:
+        """Prepare, then start every loop."""
+        self.prepare()
+        for loop in self.loops:
+            loop.start()
+        self._started = True
+
+    def stop(self) -> None:
+        """Stop the loops, wait for what is under way, and give up what this process holds."""
+        for loop in self.loops:
+            loop.stop()
+        if self._started:
+            until = self.clock.monotonic() + DRAIN.total_seconds()
+            for loop in self.loops:
+                if not loop.join(timedelta(seconds=max(0.0, until - self.clock.monotonic()))):
+                    structlog.get_logger("tocsin").warning("loop did not end in time", loop=loop.name)
+        for pool in self.pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.querying.close()
+        if self._started:
+            self._leave()
+        self.database.close()
+        if self.lock is not None:
+            self.lock.release()
+
+    def health(self) -> tuple[Component, ...]:
+        """How each component is doing now."""
+        return self.vitals.components()
+
+    def trial(self, rule: Rule) -> Trial:
+        """Evaluate a rule once, without effects."""
+        return self.trials.trial(rule)
+
+    def timings(self, connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
+        """When these rules were last evaluated and will be next; a rule nobody evaluates is absent."""
+        return timings(connection, rules, self.rota.schedule_of)
+
+    def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
+        """Send a message that says it is a test."""
+        return self.trials.test_channel(channel)
+
+    def _leave(self) -> None:
+        try:
+            self.rota.leave()
+        except OUT_OF_REACH as failure:
+            # The database is away: the lease runs out by itself, and a stop must not fail for it.
+            structlog.get_logger("tocsin").warning("could not give up the lease", error=type(failure).__name__)
+
+
+def threads(workers: int, name: str) -> Executor:
+    """A bounded pool of threads, named for the log and the debugger."""
+    return ThreadPoolExecutor(workers, thread_name_prefix=name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doors:
+    """The ways out of the engine, for a caller that puts others in: time, delivery, datasources, threads."""
+
+    clock: Clock = field(default_factory=SystemClock)
+    deliver: Deliver = deliver
+    connect: Callable[[Datasource], tuple[Client, ...]] | None = None
+    executor: Callable[[int, str], Executor] = threads
+
+
+def build(settings: Settings, doors: Doors | None = None) -> Service:
+    """Put the engine together; opens nothing and starts nothing."""
+    parts = _parts(settings, doors or Doors())
+    unit_pool = parts.doors.executor(UNIT_WORKERS, "evaluate")
+    send_pool = parts.doors.executor(settings.delivery_concurrency, "send")
+    ticks = {
+        "evaluator": _evaluator(parts, unit_pool).tick,
+        "dispatcher": _dispatcher(parts).tick,
+        "sender": _sender(parts, send_pool).tick,
+        "janitor": _janitor(parts).tick,
+        "watch": parts.vitals.watch,
+    }
+    failed = threading.Event()
+    return Service(
+        settings=settings,
+        clock=parts.doors.clock,
+        database=parts.database,
+        feed=parts.feed,
+        metrics=parts.metrics,
+        rota=parts.rota,
+        querying=parts.querying,
+        loops=tuple(_loop(parts, name, tick, died=failed.set) for name, tick in ticks.items()),
+        pools=(unit_pool, send_pool),
+        vitals=parts.vitals,
+        trials=_trials(parts),
+        lock=single.lock_for(parts.database),
+        failed=failed,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What several loops share."""
+
+    settings: Settings
+    doors: Doors
+    database: Database
+    feed: DefinitionFeed
+    metrics: Metrics
+    rota: Rota
+    querying: Querying
+    judge: Judge
+    addressing: Addressing
+    vitals: Vitals
+    wakes: Mapping[str, threading.Event]
+
+
+def _parts(settings: Settings, doors: Doors) -> _Parts:
+    metrics = Metrics()
+    database = connect(settings.database_url, doors.clock)
+    environment = _environment(settings)
+    addressing = Addressing(environment)
+    voice = Fallback(send=_voice(settings, environment, doors), clock=doors.clock)
+    return _Parts(
+        settings=settings,
+        doors=doors,
+        database=database,
+        feed=DefinitionFeed(now=database.now),
+        metrics=metrics,
+        rota=_rota(settings, database),
+        querying=Querying(
+            doors.connect or _connector(settings, environment),
+            executor=doors.executor,
+            workers=settings.query_concurrency,
+            clock=doors.clock,
+            metrics=metrics,
+        ),
+        judge=Judge(settings.external_url),
+        addressing=addressing,
+        vitals=Vitals(database=database, clock=doors.clock, fallback=voice, timeout=settings.health_check_timeout),
+        wakes={name: threading.Event() for name in LOOPS},
+    )
+
+
+def _voice(settings: Settings, environment: Callable[[], Mapping[str, str]], doors: Doors) -> Callable[[str], Outcome]:
+    return fallback.sender(
+        settings.fallback_channel,
+        environment,
+        doors.deliver,
+        settings.delivery_timeout,
+        doors.clock,
+        node=settings.node,
+        external_url=settings.external_url,
+    )
+
+
+def _rota(settings: Settings, database: Database) -> Rota:
+    return Rota(
+        database=database,
+        node=settings.node,
+        address=f"{settings.listen_host}:{settings.listen_port}",
+        interval=settings.evaluation_interval,
+        lease=settings.lease,
+    )
+
+
+def _loop(parts: _Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> Loop:
+    return Loop(
+        name,
+        tick,
+        wake=parts.wakes[name],
+        clock=parts.doors.clock,
+        metrics=parts.metrics,
+        listen=parts.vitals.listener(name),
+        died=died,
+    )
+
+
+def _evaluator(parts: _Parts, pool: Executor) -> Evaluator:
+    return Evaluator(
+        database=parts.database,
+        feed=parts.feed,
+        querying=parts.querying,
+        intake=Intake(parts.database),
+        judge=parts.judge,
+        rota=parts.rota,
+        metrics=parts.metrics,
+        memory=Memory(parts.database),
+        pool=pool,
+        advance=parts.wakes["dispatcher"].set,
+        datasource_health=parts.vitals.datasource,
+    )
+
+
+def _dispatcher(parts: _Parts) -> Dispatcher:
+    return Dispatcher(
+        database=parts.database,
+        feed=parts.feed,
+        addressing=parts.addressing,
+        telling=Telling(parts.settings.external_url, _shown(parts.settings.prometheus_url)),
+        metrics=parts.metrics,
+        advance=parts.wakes["sender"].set,
+        send=parts.settings.delivery is Delivery.SEND,
+    )
+
+
+def _sender(parts: _Parts, pool: Executor) -> Sender:
+    return Sender(
+        database=parts.database,
+        feed=parts.feed,
+        addressing=parts.addressing,
+        deliver=parts.doors.deliver,
+        holder=lambda: parts.rota.holder,
+        metrics=parts.metrics,
+        pool=pool,
+        deadline=parts.settings.delivery_timeout,
+        channel_health=parts.vitals.channel,
+        wake=parts.wakes["sender"].set,
+    )
+
+
+def _janitor(parts: _Parts) -> Janitor:
+    return Janitor(
+        database=parts.database,
+        metrics=parts.metrics,
+        vitals=parts.vitals,
+        feed=parts.feed,
+        querying=parts.querying,
+    )
+
+
+def _trials(parts: _Parts) -> Trials:
+    return Trials(
+        database=parts.database,
+        feed=parts.feed,
+        querying=parts.querying,
+        judge=parts.judge,
+        addressing=parts.addressing,
+        deliver=parts.doors.deliver,
+        deadline=parts.settings.delivery_timeout,
+        interval=parts.settings.evaluation_interval,
+    )
+
+
+def _environment(settings: Settings) -> Callable[[], Mapping[str, str]]:
+    """What `env:` references are read from: the process's environment, with the settings' own defaults filled in."""
+    return lambda: {"TOCSIN_PROMETHEUS_URL": settings.prometheus_url, **settings.environment}
+
+
+def _connector(
+    settings: Settings, environment: Callable[[], Mapping[str, str]]
+) -> Callable[[Datasource], tuple[Client, ...]]:
+    def connected(datasource: Datasource) -> tuple[Client, ...]:
+        urls = [references.resolve(url, environment()) for url in datasource.urls]
+        return tuple(
+            Prometheus(
+                url,
+                workers=settings.query_concurrency,
+                timeout=settings.query_timeout,
+                max_bytes=settings.query_max_bytes,
+            )
+            for url in urls
+            if url
+        )
+
+    return connected
+
+
+def _shown(url: str) -> str:
+    """The address without credentials, for links in messages."""
+    scheme, separator, rest = url.rstrip("/").partition("://")
+    host = rest.rpartition("@")[2]
+    return f"{scheme}{separator}{host}"

@@ -1,0 +1,152 @@
+"""The alerts: one row per (source, label set), whatever became of it; `episode` counts how often it became active."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, case, func, select, update
+
+from engine.core.alert import Alert, Change, State
+from engine.store.tables import alert_rules, alerts
+from engine.store.upsert import insert
+from rules.labels import Labels
+
+Identity = tuple[str, str]
+"""An alert's source and the key of its labels."""
+
+
+def value_text(value: float) -> str:
+    """A float as text that reads back bit by bit; a REAL column would lose NaN on SQLite."""
+    return repr(value)
+
+
+def from_row(row: RowMapping) -> Alert:
+    """The alert of a row of `alerts`."""
+    return Alert(
+        id=row["id"],
+        source=row["source"],
+        labels=Labels(row["labels"]),
+        sample_labels=Labels(row["sample_labels"]),
+        state=State(row["state"]),
+        value=float(row["value"]),
+        threshold=None if row["threshold"] is None else float(row["threshold"]),
+        annotations=row["annotations"],
+        active_at=row["active_at"],
+        fired_at=row["fired_at"],
+        keep_firing_since=row["keep_firing_since"],
+        resolved_at=row["resolved_at"],
+        episode=row["episode"],
+        rule_version=row["rule_version"],
+    )
+
+
+def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dict[Labels, Alert]]:
+    """The pending and firing alerts of these sources, by source and labels."""
+    found: dict[str, dict[Labels, Alert]] = {source: {} for source in sources}
+    names = sorted(sources)
+    for start in range(0, len(names), 500):
+        query = select(alerts).where(alerts.c.source.in_(names[start : start + 500]), alerts.c.state != State.INACTIVE)
+        for row in connection.execute(query).mappings():
+            alert = from_row(row)
+            found[alert.source][alert.labels] = alert
+    return found
+
+
+def orphans(connection: Connection) -> list[Alert]:
+    """Active alerts whose rule is gone or disabled; posted alerts have no rule and are none of these."""
+    query = (
+        select(alerts)
+        .outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
+        .where(alerts.c.state != State.INACTIVE, alerts.c.source != "external")
+        .where(alert_rules.c.id.is_(None) | alert_rules.c.enabled.is_(False))
+    )
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, int]:
+    """Write each changed alert and answer its row's number. An alert that becomes active again begins a new episode."""
+    if not changes:
+        return {}
+    statement = insert(connection, alerts)
+    new = statement.excluded
+    again = and_(alerts.c.state == State.INACTIVE, new.state != State.INACTIVE)
+    kept = ("id", "source", "key", "fingerprint", "labels", "episode")
+    columns: dict[str, ColumnElement[Any]] = {
+        column.name: new[column.name] for column in alerts.c if column.name not in kept
+    }
+    columns["episode"] = case((again, alerts.c.episode + 1), else_=alerts.c.episode)
+    upserting = statement.on_conflict_do_update(index_elements=["source", "key"], set_=columns)
+    rows = [_row(change) for change in changes]
+    made = connection.execute(upserting.returning(alerts.c.source, alerts.c.key, alerts.c.id), rows)
+    return {(source, key): number for source, key, number in made}
+
+
+def touch(connection: Connection, touched: Sequence[Alert]) -> None:
+    """Write what an evaluation moved without a transition: when the alert became active, since when it is kept firing."""
+    if not touched:
+        return
+    moving = update(alerts).where(alerts.c.id == bindparam("number"))
+    moving = moving.values(active_at=bindparam("active"), keep_firing_since=bindparam("kept"))
+    rows = [{"number": alert.id, "active": alert.active_at, "kept": alert.keep_firing_since} for alert in touched]
+    connection.execute(moving, rows)
+
+
+def _row(change: Change) -> dict[str, Any]:
+    alert = change.alert
+    return {
+        "source": alert.source,
+        "key": alert.labels.key(),
+        "fingerprint": alert.labels.fingerprint(),
+        "labels": dict(alert.labels),
+        "sample_labels": dict(alert.sample_labels),
+        "annotations": dict(alert.annotations),
+        "state": alert.state.value,
+        "value": value_text(alert.value),
+        "threshold": None if alert.threshold is None else value_text(alert.threshold),
+        "active_at": alert.active_at,
+        "fired_at": alert.fired_at,
+        "keep_firing_since": alert.keep_firing_since,
+        "resolved_at": alert.resolved_at,
+        "reason": change.reason.value,
+        "rule_version": alert.rule_version,
+    }
+
+
+def by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Alert]:
+    """These alerts, by row number; one that was pruned is absent."""
+    numbers = sorted(set(ids))
+    found: dict[int, Alert] = {}
+    for start in range(0, len(numbers), 500):
+        query = select(alerts).where(alerts.c.id.in_(numbers[start : start + 500]))
+        found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
+    return found
+
+
+def by_fingerprint(connection: Connection, fingerprint: str) -> list[Alert]:
+    """The alerts with this public name; several rules may make the same label set."""
+    query = select(alerts).where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def page(
+    connection: Connection,
+    *,
+    states: Collection[State] = (),
+    source: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Alert]:
+    """At most `limit` alerts with a row number above `after`, in order; empty `states` means every state."""
+    query = select(alerts).where(alerts.c.id > after).order_by(alerts.c.id).limit(limit)
+    if states:
+        query = query.where(alerts.c.state.in_([state.value for state in states]))
+    if source is not None:
+        query = query.where(alerts.c.source == source)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def counts(connection: Connection) -> Mapping[State, int]:
+    """How many alerts stand in each state."""
+    query = select(alerts.c.state, func.count()).group_by(alerts.c.state)
+    return {State(state): number for state, number in connection.execute(query)}

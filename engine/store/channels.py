@@ -1,0 +1,67 @@
+"""Channels: rows of `channels` ⇄ Channel. References stay references; only a send resolves them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from engine.store import fields
+from engine.store.definition_table import DefinitionTable
+from engine.store.fields import Row
+from engine.store.tables import channels
+from rules.channels import Channel, ChannelKind
+from rules.errors import ChannelError
+
+
+def from_row(row: Row) -> Channel:
+    """The channel the row declares; RulesError, naming the column, when it is none. Numbers in `settings` become text."""
+    kind = fields.optional_choice(row, "kind", ChannelKind)
+    if kind is None:
+        raise ChannelError(f"kind is NULL; give one of {' '.join(ChannelKind)}", field="kind")
+    return Channel(
+        name=fields.text(row, "name", None),
+        kind=kind,
+        url=fields.text(row, "url"),
+        settings=fields.settings(row, "settings"),
+        send_resolved=fields.flag(row, "send_resolved", default=True),
+        team=fields.text(row, "team"),
+        origin=fields.text(row, "origin", "sql"),
+        version=fields.whole(row, "version", 1),
+    )
+
+
+def to_row(channel: Channel) -> dict[str, object]:
+    """The columns that declare the channel; version and times are the database's own."""
+    return {
+        "name": channel.name,
+        "kind": channel.kind,
+        "url": channel.url,
+        "settings": dict(channel.settings),
+        "send_resolved": channel.send_resolved,
+        "team": channel.team,
+        "origin": channel.origin,
+    }
+
+
+TABLE: Final = DefinitionTable(table=channels, key="name", from_row=from_row, to_row=to_row)
+
+
+def get(connection: Connection, key: str) -> Channel | None:
+    """The channel with this name, or `None`; RulesError when its row cannot be read as one."""
+    return TABLE.get(connection, key)
+
+
+def page(connection: Connection, *, after: str | None = None, limit: int = 100) -> list[Channel]:
+    """The channels after this name, by name; shorter than `limit` only at the end. Rows that cannot be read are left out."""
+    return TABLE.page(connection, after, limit)
+
+
+def put(connection: Connection, channel: Channel) -> Channel:
+    """Store it under its name, as it stands afterwards, with the version the database gave it; no change, no new version."""
+    return TABLE.put(connection, channel)
+
+
+def delete(connection: Connection, key: str) -> bool:
+    """Whether there was a channel with this name to delete."""
+    return TABLE.delete(connection, key)

@@ -1,0 +1,212 @@
+"""Groups, their members, and what each channel was told about them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, literal, select, text, update
+
+from engine.core.alert import Alert
+from engine.core.flush import Flush, Group, Target
+from engine.core.grouping import Placement, first_flush
+from engine.core.notifying import Told
+from engine.store import alerts as alert_rows
+from engine.store.tables import alert_groups, group_channels, group_members
+from engine.store.types import Instant, from_microseconds, to_microseconds
+from engine.store.upsert import insert, upsert
+from rules.labels import Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What one addressee of a group was told: as decided, and as known to have arrived. `last_reason` is the last decision's."""
+
+    decided: Told = field(default_factory=Told)
+    delivered: Told = field(default_factory=Told)
+    last_reason: str = ""
+
+
+GroupKey = tuple[str, str]
+"""A group's route and the hash of its labels."""
+
+
+def join(connection: Connection, entering: Sequence[tuple[int, Placement]], fired_at: datetime) -> dict[GroupKey, int]:
+    """Put firing alerts into their groups, made if need be; a group that was idle is scheduled. Answers the groups' numbers."""
+    if not entering:
+        return {}
+    placements = {key_of(placement): placement for _, placement in entering}
+    statement = insert(connection, alert_groups)
+    scheduled = func.coalesce(alert_groups.c.flush_at, statement.excluded.flush_at)
+    made = statement.on_conflict_do_update(index_elements=["route_id", "labels_hash"], set_={"flush_at": scheduled})
+    returning = made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
+    rows = [_group_row(placement, fired_at) for placement in placements.values()]
+    numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in connection.execute(returning, rows)}
+    members_made = insert(connection, group_members).on_conflict_do_nothing(
+        index_elements=["group_id", "alert_id"], index_where=text("left_at IS NULL")
+    )
+    members_rows = [
+        {"group_id": numbers[key_of(placement)], "alert_id": alert_id, "joined_at": fired_at}
+        for alert_id, placement in entering
+    ]
+    connection.execute(members_made, members_rows)
+    return numbers
+
+
+def key_of(placement: Placement) -> GroupKey:
+    """What makes a group the group it is."""
+    return placement.policy.route_id, placement.labels_hash
+
+
+def _group_row(placement: Placement, fired_at: datetime) -> dict[str, Any]:
+    return {
+        "route_id": placement.policy.route_id,
+        "labels_hash": placement.labels_hash,
+        "labels": dict(placement.labels),
+        "dedup_key": placement.dedup_key,
+        "flush_at": first_flush(placement.policy, fired_at),
+        "created_at": fired_at,
+    }
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[int]:
+    """The groups to flush now, the longest waiting first."""
+    query = (
+        select(alert_groups.c.id).where(alert_groups.c.flush_at <= now).order_by(alert_groups.c.flush_at).limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next group is due; `None` when all are idle."""
+    query = select(func.min(alert_groups.c.flush_at)).where(alert_groups.c.flush_at.is_not(None))
+    moment: datetime | None = connection.execute(query).scalar_one()
+    return moment
+
+
+def lock(connection: Connection, group_id: int, now: datetime) -> Group | None:
+    """The group, locked until the transaction ends; `None` when another process has it or it is no longer due."""
+    query = select(alert_groups).where(alert_groups.c.id == group_id, alert_groups.c.flush_at <= now)
+    row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
+    if row is None:
+        return None
+    return Group(
+        id=row["id"],
+        route_id=row["route_id"],
+        labels=Labels(row["labels"]),
+        dedup_key=row["dedup_key"],
+        flush_at=row["flush_at"],
+        muted=frozenset(int(alert_id) for alert_id in row["muted"]),
+    )
+
+
+def members(connection: Connection, group_id: int) -> dict[int, Alert]:
+    """The alerts in the group now, by number."""
+    query = select(group_members.c.alert_id).where(
+        group_members.c.group_id == group_id, group_members.c.left_at.is_(None)
+    )
+    return alert_rows.by_id(connection, connection.execute(query).scalars())
+
+
+def standings(connection: Connection, group_id: int) -> dict[Target, Standing]:
+    """What every addressee the group ever had was told."""
+    query = select(group_channels).where(group_channels.c.group_id == group_id)
+    return {
+        Target(row["channel"], row["recipient"]): Standing(
+            decided=told_from_json(row["decided"]),
+            delivered=told_from_json(row["delivered"]),
+            last_reason=row["last_reason"],
+        )
+        for row in connection.execute(query).mappings()
+    }
+
+
+def save_decided(connection: Connection, group_id: int, decided: Mapping[Target, tuple[Told, str]]) -> None:
+    """Write what each addressee counts as told from now on, and why; what has arrived is left as it is."""
+    nothing = told_to_json(Told())
+    rows = [
+        {
+            "group_id": group_id,
+            "channel": target.channel,
+            "recipient": target.recipient,
+            "decided": told_to_json(told),
+            "delivered": nothing,
+            "last_reason": reason,
+        }
+        for target, (told, reason) in decided.items()
+    ]
+    key = ["group_id", "channel", "recipient"]
+    upsert(connection, group_channels, rows, key=key, also={"delivered": group_channels.c.delivered})
+
+
+def set_delivered(
+    connection: Connection, group_id: int, target: Target, told: Mapping[str, Any], reference: str | None
+) -> None:
+    """Note what has arrived."""
+    connection.execute(_of(group_id, target).values(delivered=dict(told), reference=reference))
+
+
+def roll_back(connection: Connection, group_id: int, target: Target, again_at: datetime) -> None:
+    """Forget what was decided but never arrived, and see to it that the group is flushed again."""
+    connection.execute(_of(group_id, target).values(decided=group_channels.c.delivered, last_reason=""))
+    scheduled = func.coalesce(alert_groups.c.flush_at, literal(again_at, Instant()))
+    connection.execute(update(alert_groups).where(alert_groups.c.id == group_id).values(flush_at=scheduled))
+
+
+def forget_delivered(
+    connection: Connection, group_id: int, target: Target, delivered: Told, forgotten: Collection[int]
+) -> None:
+    """Take these alerts out of what has arrived as firing."""
+    left = replace(delivered, firing=delivered.firing - frozenset(forgotten))
+    connection.execute(_of(group_id, target).values(delivered=told_to_json(left)))
+
+
+def finish(connection: Connection, group: Group, decided: Flush) -> None:
+    """Schedule the group's next flush, remember who is muted, and let the resolved go."""
+    muted = {str(alert_id): f"{mute.kind}:{mute.by}" for alert_id, mute in decided.mutes.items()}
+    values = {"flush_at": decided.next_flush_at, "muted": muted}
+    connection.execute(update(alert_groups).where(alert_groups.c.id == group.id).values(values))
+    leave(connection, group.id, decided.leaving, at=decided.at)
+
+
+def leave(connection: Connection, group_id: int, alert_ids: Iterable[int], *, at: datetime) -> None:
+    """End these alerts' membership."""
+    ids = sorted(alert_ids)
+    for start in range(0, len(ids), 500):
+        leaving = update(group_members).where(
+            group_members.c.group_id == group_id,
+            group_members.c.alert_id.in_(ids[start : start + 500]),
+            group_members.c.left_at.is_(None),
+        )
+        connection.execute(leaving.values(left_at=at))
+
+
+def told_to_json(told: Told) -> dict[str, Any]:
+    """`Told` as its columns keep it: sorted ids and microseconds."""
+    at = None if told.at is None else to_microseconds(told.at)
+    return {"firing": sorted(told.firing), "resolved": sorted(told.resolved), "at": at}
+
+
+def told_from_json(content: Mapping[str, Any]) -> Told:
+    """The reverse of told_to_json; an empty object is a `Told` of nothing."""
+    at: int | None = content.get("at")
+    return Told(
+        firing=frozenset(_ids(content, "firing")),
+        resolved=frozenset(_ids(content, "resolved")),
+        at=None if at is None else from_microseconds(at),
+    )
+
+
+def _ids(content: Mapping[str, Any], name: str) -> Sequence[int]:
+    ids: Sequence[int] = content.get(name, ())
+    return ids
+
+
+def _of(group_id: int, target: Target) -> Any:
+    return update(group_channels).where(
+        group_channels.c.group_id == group_id,
+        group_channels.c.channel == target.channel,
+        group_channels.c.recipient == target.recipient,
+    )

@@ -1,0 +1,91 @@
+"""The ledger: every decision, in the order it was made, with its reason and the versions it went by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from engine.store.tables import ledger
+
+
+class Kind(StrEnum):
+    """What kind of thing happened."""
+
+    TRANSITION = "transition"
+    PLACEMENT = "placement"
+    MUTE = "mute"
+    DECISION = "decision"
+    ATTEMPT = "attempt"
+    PROBLEM = "problem"
+
+
+class Subject(StrEnum):
+    """What it happened to."""
+
+    ALERT = "alert"
+    GROUP = "group"
+    RULE = "rule"
+    DEFINITION = "definition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One row. `alert_ids` are those a group's decision was about; `detail` names versions, channels, outcomes."""
+
+    at: datetime
+    kind: Kind
+    reason: str
+    subject_type: Subject
+    subject_id: str
+    alert_ids: Sequence[int] = ()
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    id: int | None = None
+
+
+def write(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Append the entries in order."""
+    if not entries:
+        return
+    rows = [
+        {
+            "at": entry.at,
+            "kind": entry.kind.value,
+            "reason": entry.reason,
+            "subject_type": entry.subject_type.value,
+            "subject_id": entry.subject_id,
+            "alert_ids": list(entry.alert_ids),
+            "detail": dict(entry.detail),
+        }
+        for entry in entries
+    ]
+    connection.execute(ledger.insert(), rows)
+
+
+def of(
+    connection: Connection, subject_type: Subject, subject_id: str, *, after: int = 0, limit: int = 100
+) -> list[Entry]:
+    """What happened to one subject, oldest first, from the row after `after`."""
+    query = (
+        select(ledger)
+        .where(ledger.c.subject_type == subject_type.value, ledger.c.subject_id == subject_id, ledger.c.id > after)
+        .order_by(ledger.c.id)
+        .limit(limit)
+    )
+    return [
+        Entry(
+            id=row["id"],
+            at=row["at"],
+            kind=Kind(row["kind"]),
+            reason=row["reason"],
+            subject_type=Subject(row["subject_type"]),
+            subject_id=row["subject_id"],
+            alert_ids=tuple(row["alert_ids"]),
+            detail=row["detail"],
+        )
+        for row in connection.execute(query).mappings()
+    ]

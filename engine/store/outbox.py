@@ -1,0 +1,203 @@
+"""The outbox: messages decided and not yet delivered, first in first out per (group, channel, recipient).
+
+Only the head of such a queue may be sent, so a retried trigger can never overtake its resolve. A row is leased for the time
+of a send; a process that dies with a lease leaves the row to the next one when the lease ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+
+from engine.core.facts import Facts
+from engine.core.flush import Target
+from engine.core.notifying import Told
+from engine.store import facts as facts_codec
+from engine.store.groups import told_to_json
+from engine.store.tables import channel_state, notification_facts, outbox
+
+
+class Status(StrEnum):
+    """What became of a message."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DEAD = "dead"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One message for one addressee. `attempts` counts the one under way; `rendered` are the bytes of an earlier attempt."""
+
+    id: int
+    facts_id: int
+    group_id: int
+    target: Target
+    reason: str
+    attempts: int
+    created_at: datetime
+    told: Mapping[str, Any]
+    rendered: bytes | None
+
+
+def add_facts(connection: Connection, group_id: int, facts: Facts) -> int:
+    """Keep what a flush says, once for all its addressees; answers the row's number."""
+    row = {"group_id": group_id, "at": facts.flush_at, "content": facts_codec.encode(facts)}
+    made = connection.execute(notification_facts.insert().values(row).returning(notification_facts.c.id))
+    return int(made.scalar_one())
+
+
+def read_facts(connection: Connection, facts_id: int) -> Facts:
+    """What a flush says."""
+    query = select(notification_facts.c.content).where(notification_facts.c.id == facts_id)
+    return facts_codec.decode(connection.execute(query).scalar_one())
+
+
+def add(
+    connection: Connection, *, facts_id: int, group_id: int, target: Target, reason: str, told: Told, now: datetime
+) -> None:
+    """Queue a message; one to the same addressee that nobody has tried yet is superseded, for this one says it all."""
+    stale = and_(_same_queue(group_id, target), outbox.c.attempts == 0)
+    connection.execute(update(outbox).where(stale).values(status=Status.SUPERSEDED.value, finished_at=now))
+    row = {
+        "facts_id": facts_id,
+        "group_id": group_id,
+        "channel": target.channel,
+        "recipient": target.recipient,
+        "reason": reason,
+        "told": told_to_json(told),
+        "next_attempt_at": now,
+        "created_at": now,
+    }
+    connection.execute(outbox.insert().values(row))
+
+
+def due(connection: Connection, now: datetime, *, per_channel: int) -> list[tuple[int, str]]:
+    """The heads of their queues that may be tried now, as (number, channel), the longest waiting first.
+
+    At most `per_channel` of each channel, so that a channel with a long queue leaves room for the others.
+    """
+    head = outbox.alias("head")
+    older = exists().where(
+        head.c.group_id == outbox.c.group_id,
+        head.c.channel == outbox.c.channel,
+        head.c.recipient == outbox.c.recipient,
+        head.c.status == Status.PENDING.value,
+        head.c.id < outbox.c.id,
+    )
+    turn = func.row_number().over(partition_by=outbox.c.channel, order_by=(outbox.c.next_attempt_at, outbox.c.id))
+    ready = (
+        select(outbox.c.id, outbox.c.channel, outbox.c.next_attempt_at, turn.label("turn"))
+        .outerjoin(channel_state, channel_state.c.channel == outbox.c.channel)
+        .where(outbox.c.status == Status.PENDING.value, outbox.c.next_attempt_at <= now, ~older)
+        .where(or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now))
+        .where(or_(channel_state.c.next_send_at.is_(None), channel_state.c.next_send_at <= now))
+        .subquery()
+    )
+    query = select(ready.c.id, ready.c.channel).where(ready.c.turn <= per_channel)
+    return [
+        (number, channel) for number, channel in connection.execute(query.order_by(ready.c.next_attempt_at, ready.c.id))
+    ]
+
+
+def next_due(connection: Connection, now: datetime) -> datetime | None:
+    """When the next message that must still wait may be tried."""
+    query = select(func.min(outbox.c.next_attempt_at)).where(
+        outbox.c.status == Status.PENDING.value, outbox.c.next_attempt_at > now
+    )
+    moment: datetime | None = connection.execute(query).scalar_one()
+    return moment
+
+
+def find(connection: Connection, number: int) -> Parcel | None:
+    """A message that waits; `None` when it is gone."""
+    query = select(outbox).where(outbox.c.id == number, outbox.c.status == Status.PENDING.value)
+    row = connection.execute(query).mappings().first()
+    return None if row is None else _from_row(row)
+
+
+def lease(
+    connection: Connection, number: int, holder: str, *, now: datetime, until: datetime, rendered: bytes
+) -> Parcel | None:
+    """Take the message for one attempt, and keep its bytes so that every retry sends the same; `None`: somebody has it."""
+    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
+    taking = (
+        update(outbox)
+        .where(outbox.c.id == number, outbox.c.status == Status.PENDING.value, free)
+        .values(holder=holder, lease_until=until, attempts=outbox.c.attempts + 1, rendered=rendered)
+        .returning(outbox)
+    )
+    row = connection.execute(taking).mappings().first()
+    return None if row is None else _from_row(row)
+
+
+def mark(
+    connection: Connection, parcel: Parcel, holder: str, *, status: Status, now: datetime, error: str | None = None
+) -> bool:
+    """End the message's life; False when the lease was lost and somebody else has decided."""
+    ending = _leased(parcel, holder).values(status=status.value, finished_at=now, lease_until=None, last_error=error)
+    return bool(connection.execute(ending).rowcount == 1)
+
+
+def retry(connection: Connection, parcel: Parcel, holder: str, *, at: datetime, error: str) -> bool:
+    """Give the message back to be tried at `at`; False when the lease was lost."""
+    waiting = _leased(parcel, holder).values(next_attempt_at=at, lease_until=None, holder=None, last_error=error)
+    return bool(connection.execute(waiting).rowcount == 1)
+
+
+def has_later(connection: Connection, parcel: Parcel) -> bool:
+    """Whether a younger message to the same addressee waits, which says what this one would have said."""
+    query = select(outbox.c.id).where(_same_queue(parcel.group_id, parcel.target), outbox.c.id > parcel.id).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def release(connection: Connection, node: str) -> int:
+    """Free what former processes of this node held when they died, so that their successor need not wait; how many."""
+    freeing = update(outbox).where(
+        outbox.c.status == Status.PENDING.value, outbox.c.holder.startswith(f"{node}/", autoescape=True)
+    )
+    return connection.execute(freeing.values(holder=None, lease_until=None)).rowcount
+
+
+def pending(connection: Connection) -> int:
+    """How many messages wait."""
+    query = select(func.count()).select_from(outbox).where(outbox.c.status == Status.PENDING.value)
+    return connection.execute(query).scalar_one()
+
+
+def _same_queue(group_id: int, target: Target) -> Any:
+    return and_(
+        outbox.c.group_id == group_id,
+        outbox.c.channel == target.channel,
+        outbox.c.recipient == target.recipient,
+        outbox.c.status == Status.PENDING.value,
+    )
+
+
+def _leased(parcel: Parcel, holder: str) -> Any:
+    return update(outbox).where(
+        outbox.c.id == parcel.id,
+        outbox.c.status == Status.PENDING.value,
+        outbox.c.holder == holder,
+        outbox.c.attempts == parcel.attempts,
+    )
+
+
+def _from_row(row: RowMapping) -> Parcel:
+    return Parcel(
+        id=row["id"],
+        facts_id=row["facts_id"],
+        group_id=row["group_id"],
+        target=Target(row["channel"], row["recipient"]),
+        reason=row["reason"],
+        attempts=row["attempts"],
+        created_at=row["created_at"],
+        told=row["told"],
+        rendered=row["rendered"],
+    )

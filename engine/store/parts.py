@@ -1,0 +1,82 @@
+"""One definition table in memory: the good values by key, and what is wrong with the other rows.
+
+A part never changes; reading touched rows again gives a new one. A row that is refused spoils only itself, and where the
+table remembers, its last good version stays in force, found in the recorded changes so that a restart finds the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+
+from engine.store import changes
+from engine.store.changes import Touched
+from engine.store.definition_table import DefinitionTable, writable
+from engine.store.fields import Row
+from rules.errors import RulesError
+from rules.problems import Problem, Severity
+
+Value = TypeVar("Value")
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part(Generic[Value]):
+    """The readable rows of a table as values, and the problems of the others; a key in both is at its last good version."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+    refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader(Generic[Value]):
+    """How a table is read: what makes a value unfit although its row reads, and what stays in force for a refused row.
+
+    `keep` is handed the last good version and the refused row; `None` means that nothing of the kind is kept.
+    """
+
+    table: DefinitionTable[Value]
+    check: Callable[[Value], tuple[Problem, ...]] = lambda _value: ()
+    keep: Callable[[Value, Row], Value] | None = None
+
+    def reread(self, connection: Connection, before: Part[Value], touched: Touched | None) -> Part[Value]:
+        """The part with the touched rows read again; `before` itself when nothing was touched."""
+        if touched is None:
+            return before
+        values, refused = _untouched(before.values, touched), _untouched(before.refused, touched)
+        for row in list(self.table.rows(connection, None if touched.whole else touched.keys)):
+            key = writable(row[self.table.key])
+            value, problems = self._judge(row)
+            if value is None:
+                refused[key] = problems
+                forgotten = touched.whole or key in touched.ended
+                value = self._kept(connection, row, key, None if forgotten else before.values.get(key))
+            if value is not None:
+                values[key] = value
+        return Part(values=MappingProxyType(values), refused=MappingProxyType(refused))
+
+    def _judge(self, row: Row) -> tuple[Value | None, tuple[Problem, ...]]:
+        """The value when it can be used, else what is wrong."""
+        try:
+            value = self.table.from_row(row)
+        except RulesError as error:
+            return None, (Problem(severity=Severity.ERROR, field=error.field or "", message=error.message),)
+        problems = self.check(value)
+        unfit = any(problem.severity is Severity.ERROR for problem in problems)
+        return None if unfit else value, problems
+
+    def _kept(self, connection: Connection, row: Row, key: str, remembered: Value | None) -> Value | None:
+        """The newest good version: the record's, or, where that has been pruned, the one in memory."""
+        if self.keep is None:
+            return None
+        recorded = (self._judge(version)[0] for version in changes.versions(connection, self.table.table.name, key))
+        good = next((value for value in recorded if value is not None), remembered)
+        return None if good is None else self.keep(good, row)
+
+
+def _untouched(known: Mapping[str, Kept], touched: Touched) -> dict[str, Kept]:
+    return {} if touched.whole else {key: value for key, value in known.items() if key not in touched.keys}

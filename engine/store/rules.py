@@ -1,0 +1,102 @@
+"""Alert rules: rows of `alert_rules` ⇄ Rule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from engine.store import fields
+from engine.store.definition_table import DefinitionTable
+from engine.store.fields import Row
+from engine.store.tables import alert_rules
+from rules.datasource import DEFAULT_DATASOURCE
+from rules.labels import Labels
+from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
+
+
+def from_row(row: Row) -> Rule:
+    """The rule the row declares; RulesError, naming the column, when it is none. Whether it makes sense is check_rule's."""
+    return Rule(
+        id=fields.text(row, "id", None),
+        name=fields.text(row, "name", None),
+        group=fields.text(row, "group_name"),
+        team=fields.text(row, "team"),
+        expr=fields.optional_text(row, "expr"),
+        metric_name=fields.optional_text(row, "metric_name"),
+        condition=fields.optional_choice(row, "condition", Condition),
+        threshold=fields.number(row, "threshold"),
+        hold=fields.span(row, "for_seconds"),
+        keep_firing_for=fields.span(row, "keep_firing_for_seconds"),
+        interval=fields.optional_span(row, "interval_seconds"),
+        query_offset=fields.optional_span(row, "query_offset_seconds"),
+        severity=fields.text(row, "severity"),
+        labels=Labels(fields.texts(row, "labels")),
+        annotations=fields.texts(row, "annotations"),
+        notification_channels=fields.strings(row, "notification_channels"),
+        datasource=fields.text(row, "datasource", DEFAULT_DATASOURCE),
+        enabled=fields.flag(row, "enabled", default=True),
+        no_data=fields.choice(row, "no_data", NoData.OK),
+        missing_series=fields.choice(row, "missing_series", MissingSeries.RESOLVE),
+        missing_for=fields.span(row, "missing_for_seconds", timedelta(days=1)),
+        on_error=fields.choice(row, "on_error", OnError.KEEP),
+        limit=fields.whole(row, "alert_limit", 0),
+        plan=fields.choice(row, "plan", Plan.AUTO),
+        origin=fields.text(row, "origin", "sql"),
+        version=fields.whole(row, "version", 1),
+    )
+
+
+def to_row(rule: Rule) -> dict[str, object]:
+    """The columns that declare the rule; version and times are the database's own."""
+    return {
+        "id": rule.id,
+        "name": rule.name,
+        "group_name": rule.group,
+        "team": rule.team,
+        "expr": rule.expr,
+        "metric_name": rule.metric_name,
+        "condition": rule.condition,
+        "threshold": rule.threshold,
+        "for_seconds": rule.hold.total_seconds(),
+        "keep_firing_for_seconds": rule.keep_firing_for.total_seconds(),
+        "interval_seconds": fields.seconds(rule.interval),
+        "query_offset_seconds": fields.seconds(rule.query_offset),
+        "severity": rule.severity,
+        "labels": dict(rule.labels),
+        "annotations": dict(rule.annotations),
+        "notification_channels": list(rule.notification_channels),
+        "datasource": rule.datasource,
+        "enabled": rule.enabled,
+        "no_data": rule.no_data,
+        "missing_series": rule.missing_series,
+        "missing_for_seconds": rule.missing_for.total_seconds(),
+        "on_error": rule.on_error,
+        "alert_limit": rule.limit,
+        "plan": rule.plan,
+        "origin": rule.origin,
+    }
+
+
+TABLE: Final = DefinitionTable(table=alert_rules, key="id", from_row=from_row, to_row=to_row)
+
+
+def get(connection: Connection, key: str) -> Rule | None:
+    """The rule with this id, or `None`; RulesError when its row cannot be read as one."""
+    return TABLE.get(connection, key)
+
+
+def page(connection: Connection, *, after: str | None = None, limit: int = 100) -> list[Rule]:
+    """The rules after this id, by id; shorter than `limit` only at the end. Rows that cannot be read are left out."""
+    return TABLE.page(connection, after, limit)
+
+
+def put(connection: Connection, rule: Rule) -> Rule:
+    """Store it under its id, as it stands afterwards, with the version the database gave it; no change, no new version."""
+    return TABLE.put(connection, rule)
+
+
+def delete(connection: Connection, key: str) -> bool:
+    """Whether there was a rule with this id to delete."""
+    return TABLE.delete(connection, key)

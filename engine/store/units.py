@@ -1,0 +1,141 @@
+"""Evaluation units: what is evaluated together, when it is next due, who holds it, and what its last slot left behind.
+
+A unit is (datasource, interval, query_offset, phase). A write-back carries the term under which the unit was claimed, so a
+process that lost the unit while it was paused matches no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, Text, cast, delete, or_, select, update
+
+from engine.core.scheduling import Schedule
+from engine.store.tables import evaluation_units, nodes
+from engine.store.upsert import insert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """A unit as stored. `last_slot` None: never evaluated. `state` is the blob its last evaluation wrote."""
+
+    schedule: Schedule
+    due_at: datetime
+    last_slot: datetime | None
+    holder: str | None
+    term: int
+    missed_slots: int
+    state: bytes | None
+
+    @property
+    def id(self) -> str:
+        return self.schedule.id
+
+
+def add(connection: Connection, schedules: Iterable[Schedule], now: datetime) -> None:
+    """Make the units that do not exist yet; each is first due at its next slot."""
+    rows = [
+        {
+            "id": schedule.id,
+            "datasource": schedule.datasource,
+            "interval_seconds": schedule.interval.total_seconds(),
+            "query_offset_seconds": schedule.query_offset.total_seconds(),
+            "phase_seconds": schedule.phase.total_seconds(),
+            "due_at": schedule.next_slot(now),
+        }
+        for schedule in schedules
+    ]
+    if rows:
+        connection.execute(insert(connection, evaluation_units).on_conflict_do_nothing(index_elements=["id"]), rows)
+
+
+def remove(connection: Connection, ids: Collection[str]) -> None:
+    """Drop units that no rule needs any more."""
+    connection.execute(delete(evaluation_units).where(evaluation_units.c.id.in_(list(ids))))
+
+
+def ids(connection: Connection) -> frozenset[str]:
+    """The ids of all units."""
+    return frozenset(connection.execute(select(evaluation_units.c.id)).scalars())
+
+
+def claim(connection: Connection, holder: str, now: datetime) -> int:
+    """Take every unit that nobody alive holds, under a new term; how many that were.
+
+    `holder` is `node/epoch`: after a restart under the same name the units of the former process are nobody's.
+    """
+    alive = select(nodes.c.id + "/" + cast(nodes.c.epoch, Text)).where(nodes.c.lease_until > now)
+    free = or_(evaluation_units.c.holder.is_(None), evaluation_units.c.holder.not_in(alive))
+    taking = (
+        update(evaluation_units)
+        .where(free, or_(evaluation_units.c.holder.is_(None), evaluation_units.c.holder != holder))
+        .values(holder=holder, term=evaluation_units.c.term + 1)
+    )
+    return connection.execute(taking).rowcount
+
+
+def due(connection: Connection, holder: str, now: datetime) -> list[Unit]:
+    """The units this process holds that are due, the longest waiting first."""
+    query = (
+        select(evaluation_units)
+        .where(evaluation_units.c.holder == holder, evaluation_units.c.due_at <= now)
+        .order_by(evaluation_units.c.due_at)
+    )
+    return [_from_row(row) for row in connection.execute(query).mappings()]
+
+
+def next_due(connection: Connection, holder: str) -> datetime | None:
+    """When the next unit of this process is due."""
+    query = (
+        select(evaluation_units.c.due_at)
+        .where(evaluation_units.c.holder == holder)
+        .order_by(evaluation_units.c.due_at)
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def holds(connection: Connection, unit: Unit) -> bool:
+    """Whether the unit is still held under the term it was claimed with; locks the row on PostgreSQL."""
+    query = select(evaluation_units.c.id).where(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term)
+    return connection.execute(query.with_for_update()).first() is not None
+
+
+def commit_slot(connection: Connection, unit: Unit, *, slot: datetime, missed: int, state: bytes) -> bool:
+    """Note the slot as evaluated; False when the unit was lost meanwhile (nothing is written then)."""
+    writing = (
+        update(evaluation_units)
+        .where(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term)
+        .values(
+            last_slot=slot,
+            due_at=unit.schedule.next_slot(slot),
+            missed_slots=evaluation_units.c.missed_slots + missed,
+            state=state,
+        )
+    )
+    return connection.execute(writing).rowcount == 1
+
+
+def by_id(connection: Connection, unit_ids: Collection[str]) -> dict[str, Unit]:
+    """These units, where they exist."""
+    query = select(evaluation_units).where(evaluation_units.c.id.in_(list(unit_ids)))
+    return {unit.id: unit for unit in map(_from_row, connection.execute(query).mappings())}
+
+
+def _from_row(row: RowMapping) -> Unit:
+    return Unit(
+        schedule=Schedule.of_seconds(
+            datasource=row["datasource"],
+            interval=row["interval_seconds"],
+            query_offset=row["query_offset_seconds"],
+            phase=row["phase_seconds"],
+        ),
+        due_at=row["due_at"],
+        last_slot=row["last_slot"],
+        holder=row["holder"],
+        term=row["term"],
+        missed_slots=row["missed_slots"],
+        state=row["state"],
+    )
