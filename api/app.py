@@ -1,0 +1,58 @@
+"""The application: every surface on one FastAPI, behind the keys, with every error told one way."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel
+
+from api import faults, health
+from api.auth import Authentication, Keys
+from api.backend import Backend
+from api.middleware import BodyLimit, RequestMetrics
+from api.v1 import alerts, channels, rules, silences
+from engine.telemetry import version
+
+
+class ErrorDocument(BaseModel):
+    """One mistake in what was sent."""
+
+    field: str
+    message: str
+    value: Any = None
+    fix: str | None = None
+
+
+class ProblemDocument(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ErrorDocument]
+
+
+_PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"model": ProblemDocument} for status in (400, 401, 404, 409, 413, 415, 422, 503)
+}
+
+
+def create_app(service: Backend) -> FastAPI:
+    """Everything the engine answers over HTTP. Starts nothing: the service's life is its owner's business."""
+    # The stock pages of /docs load scripts from elsewhere, which an engine for closed networks must not.
+    app = FastAPI(title="Tocsin", version=version(), docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.service = service
+    faults.install(app)
+    app.include_router(health.router)
+    # The middleware asks for the key; this says so in the schema.
+    bearer = [Depends(HTTPBearer(auto_error=False))] if service.settings.api_keys else []
+    for noun in (rules, channels, silences, alerts):
+        app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Authentication, keys=Keys(key.get_secret_value() for key in service.settings.api_keys))
+    app.add_middleware(RequestMetrics, metrics=service.metrics, clock=service.clock)
+    return app

@@ -1,0 +1,70 @@
+"""How the engine is, for supervisors and load balancers. Every path answers HEAD as well as GET."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from api.backend import Backend, Component
+
+router = APIRouter(tags=["health"])
+
+UNHEALTHY: Final = "unhealthy"
+NEEDED: Final = frozenset({"database", "evaluation"})
+"""What must work for this process to be of use. Prometheus and the channels are others': without them it has much to tell."""
+
+
+def live() -> dict[str, str]:
+    """Alive: this process answers, whatever else is broken. Depends on nothing."""
+    return {"status": "alive"}
+
+
+def ready(request: Request) -> Response:
+    """Ready: the database answers and the loops run; 503 until then."""
+    service: Backend = request.app.state.service
+    missing = _missing(service, [part for part in service.health() if part.name in NEEDED])
+    return JSONResponse(
+        {"status": "not ready" if missing else "ready", "waiting_for": missing}, status_code=503 if missing else 200
+    )
+
+
+def health(request: Request) -> Response:
+    """Every component with its status and response time; 503 when one is unhealthy. Not configured is not unhealthy."""
+    service: Backend = request.app.state.service
+    parts = service.health()
+    unhealthy = _missing(service, parts)
+    body = {
+        "status": UNHEALTHY if unhealthy else "healthy",
+        "unhealthy": unhealthy,
+        "components": {
+            part.name: {"status": part.status, "response_time_ms": part.response_time_ms, "detail": part.detail}
+            for part in parts
+        },
+    }
+    return JSONResponse(body, status_code=503 if unhealthy else 200)
+
+
+def metrics(request: Request) -> Response:
+    """Tocsin's own metrics, for Prometheus to scrape."""
+    service: Backend = request.app.state.service
+    return Response(service.metrics.render(), headers={"Content-Type": service.metrics.content_type})
+
+
+def _missing(service: Backend, parts: Sequence[Component]) -> list[str]:
+    """What is not as it must be, by name; a loop that has died is a fault of its own."""
+    died = ["loops"] if service.failed.is_set() else []
+    return [part.name for part in parts if part.status == UNHEALTHY] + died
+
+
+for _paths, _handler in (
+    (("/health",), health),
+    (("/health/live", "/health/liveness"), live),
+    (("/health/ready", "/health/readiness", "/ready"), ready),
+    (("/metrics",), metrics),
+):
+    for _path in _paths:
+        router.add_api_route(_path, _handler, methods=["GET"])
+        router.add_api_route(_path, _handler, methods=["HEAD"], include_in_schema=False)

@@ -1,0 +1,97 @@
+"""Alerts by REST: what fires and who keeps it quiet, and quiet for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Query, Response
+
+from api.problems import not_found
+from api.schemas.alerts import AlertAnswer, AlertOut, QuietIn
+from api.schemas.fields import Page
+from api.schemas.silences import MatcherField, SilenceIn, SilenceOut
+from api.v1 import silences
+from api.v1.calls import Limit, Service, Writing, page
+from api.v1.edits import DryRun
+from engine.core.alert import Alert, State
+from engine.core.muting import mutes
+from engine.store import alerts as store
+from engine.store.door import Connection
+from rules.errors import MatcherError
+from rules.matchers import Matcher, Operator, parse_matchers
+
+router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
+
+_ACTIVE = (State.PENDING, State.FIRING)
+_BATCH = 1000
+"""Alerts fetched at once while looking for those that match."""
+_ORDER = (State.FIRING, State.PENDING, State.INACTIVE)
+
+
+@router.get("")
+def list_alerts(
+    service: Service,
+    *,
+    filters: Annotated[list[str] | None, Query(alias="filter", description='Matchers, such as team="db".')] = None,
+    states: Annotated[list[State] | None, Query(alias="state", description="Default: pending and firing.")] = None,
+    rule_id: str | None = None,
+    limit: Limit = 100,
+    cursor: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
+) -> Page[AlertOut]:
+    """Alerts that every filter matches, oldest row first."""
+    matchers = _parsed(filters or ())
+    with service.database.read() as connection:
+        every = _alerts(connection, states or _ACTIVE, rule_id, cursor)
+        matching = (alert for alert in every if all(matcher.matches(alert.labels) for matcher in matchers))
+        found = list(islice(matching, limit + 1))
+        muted = mutes(found, service.feed.refresh(connection).silences, service.database.now(connection))
+    items = [AlertOut.of(alert, muted) for alert in found]
+    return page(items, limit, [str(alert.id) for alert in found])
+
+
+@router.get("/{fingerprint}")
+def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
+    """One alert by the name amtool shows; where several rules make the same labels, the most alarming one."""
+    with service.database.read() as connection:
+        first, *others = _named(connection, fingerprint)
+        muted = mutes([first], service.feed.refresh(connection).silences, service.database.now(connection))
+    told = AlertOut.of(first, muted)
+    return AlertAnswer.model_construct(**dict(told), also_from=[alert.source for alert in others])
+
+
+@router.post("/{fingerprint}/silence", status_code=201)
+def silence_alert(
+    fingerprint: str, body: QuietIn, write: Writing, response: Response
+) -> SilenceOut | DryRun[SilenceOut]:
+    """Silence exactly this alert's labels, from now on for a while."""
+    with write.service.database.read() as connection:
+        alert = _named(connection, fingerprint)[0]
+    exactly = [MatcherField.of(Matcher(name, Operator.EQUAL, value)) for name, value in alert.labels.items()]
+    wish = SilenceIn.model_construct(matchers=exactly, duration=body.duration, comment=body.comment)
+    if write.dry_run:
+        response.status_code = 200
+    return silences.stored(write, silences.planned(write, wish, uuid4().hex, must=False), response)
+
+
+def _parsed(filters: Iterable[str]) -> tuple[Matcher, ...]:
+    try:
+        return tuple(matcher for text in filters for matcher in parse_matchers(text))
+    except MatcherError as error:
+        raise MatcherError(error.message, field="filter") from error
+
+
+def _alerts(connection: Connection, states: Sequence[State], rule_id: str | None, after: int) -> Iterator[Alert]:
+    while batch := store.page(connection, states=states, source=rule_id, after=after, limit=_BATCH):
+        yield from batch
+        after = batch[-1].id or after
+
+
+def _named(connection: Connection, fingerprint: str) -> list[Alert]:
+    """The alerts of this name, the most alarming first and the newest of equals; a 404 when there is none."""
+    found = store.by_fingerprint(connection, fingerprint)
+    if not found:
+        raise not_found("alert", fingerprint)
+    return sorted(found, key=lambda alert: (_ORDER.index(alert.state), -(alert.id or 0)))

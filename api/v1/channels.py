@@ -1,0 +1,122 @@
+"""Channels by REST: where notifications go, and whether a message gets there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+from api.backend import Backend, Definitions
+from api.problems import FieldError, conflict, refused
+from api.schemas import channels as schema
+from api.schemas.channels import ChannelIn, ChannelOut, DeliveryOut
+from api.schemas.fields import Page
+from api.schemas.rules import Key
+from api.v1 import edits
+from api.v1.calls import Cursor, Limit, Service, Writing, page
+from api.v1.edits import DryRun, Edit, Noun
+from engine.delivery.addresses import address
+from engine.store import channel_state
+from engine.store import channels as store
+from engine.store.door import Connection
+from rules.channels import LOG_CHANNEL, Channel
+from rules.problems import Problem
+
+router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
+
+CHANNELS: Final[Noun[Channel]] = Noun(
+    word="channel", get=store.get, put=store.put, delete=store.delete, document=schema.document
+)
+_USERS_NAMED: Final = 10
+
+
+@router.get("")
+def list_channels(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[ChannelOut]:
+    """All channels by name, with their status."""
+    with service.database.read() as connection:
+        channels = store.page(connection, after=cursor, limit=limit + 1)
+        states = channel_state.all_states(connection)
+    environment = service.settings.environment
+    items = [schema.described(channel, states.get(channel.name), environment) for channel in channels]
+    return page(items, limit, [channel.name for channel in channels])
+
+
+@router.post("", status_code=201)
+def create_channel(body: ChannelIn, write: Writing, response: Response) -> ChannelOut | DryRun[ChannelOut]:
+    """Declare a channel; `url` is an address, or better a reference such as `env:SLACK_WEBHOOK_URL`."""
+    if body.name is None:
+        raise refused([FieldError(field="name", message="a channel needs a name", fix="give one, such as oncall")])
+    if write.dry_run:
+        response.status_code = 200
+    return _stored(write, _planned(write, body, body.name, must=False), response)
+
+
+@router.get("/{name}")
+def read_channel(name: str, service: Service, response: Response) -> ChannelOut:
+    """One channel, with its status."""
+    with service.database.read() as connection:
+        channel = edits.found(CHANNELS, connection, name)
+        state = channel_state.all_states(connection).get(name)
+    response.headers["ETag"] = edits.etag(channel.version)
+    return schema.described(channel, state, service.settings.environment)
+
+
+@router.put("/{name}", responses={201: {"model": ChannelOut}})
+def replace_channel(name: Key, body: ChannelIn, write: Writing, response: Response) -> ChannelOut | DryRun[ChannelOut]:
+    """Make the channel be this one, whether or not there was one. An absent `url` keeps the address that is stored."""
+    return _stored(write, _planned(write, body, name), response)
+
+
+@router.delete("/{name}", response_model=DryRun[ChannelOut], responses={204: {"description": "Deleted"}})
+def delete_channel(name: str, write: Writing) -> DryRun[ChannelOut] | Response:
+    """Remove a channel that no rule and no route names any more."""
+    edit = edits.plan(write, CHANNELS, name, lambda *_: (None, ()), must=True)
+    with write.service.database.read() as connection:
+        users = _users(name, write.service.feed.refresh(connection))
+    if users:
+        detail = f"channel {name!r} is in use by {', '.join(users[:_USERS_NAMED])}: take it out there first"
+        raise conflict(detail, name="in-use", used_by=users[:_USERS_NAMED], uses=len(users))
+    edits.commit(write, edit)
+    return edits.dry_run(edit, None) if write.dry_run else Response(status_code=204)
+
+
+@router.post("/{name}/test")
+def test_channel(name: str, service: Service) -> DeliveryOut:
+    """Send a message that says it is a test, and tell what came of it."""
+    with service.database.read() as connection:
+        channel = edits.found(CHANNELS, connection, name)
+    return DeliveryOut.of(service.test_channel(channel))
+
+
+def _planned(write: Writing, body: ChannelIn, name: str, *, must: bool | None = None) -> Edit[Channel]:
+    if body.name not in (None, name):
+        message = f"the path says {name!r}, and a name never changes"
+        raise refused([FieldError(field="name", message=message, value=body.name, fix="leave it out")])
+
+    def make(_connection: Connection, before: Channel | None) -> tuple[Channel, tuple[Problem, ...]]:
+        channel = body.to_channel(name, before)
+        # Refuses, as a ChannelError, an address that can never be used; one that is only not set yet is fine.
+        address(channel, write.service.settings.environment)
+        return channel, ()
+
+    return edits.plan(write, CHANNELS, name, make, must=must)
+
+
+def _stored(write: Writing, edit: Edit[Channel], response: Response) -> ChannelOut | DryRun[ChannelOut]:
+    stored = edits.commit(write, edit)
+    assert stored is not None
+    return edits.answer(write, edit, response, _answer(write.service, stored), stored.version)
+
+
+def _answer(service: Backend, channel: Channel) -> ChannelOut:
+    with service.database.read() as connection:
+        state = channel_state.all_states(connection).get(channel.name)
+    return schema.described(channel, state, service.settings.environment)
+
+
+def _users(name: str, definitions: Definitions) -> list[str]:
+    """Which rules and routes send to the channel; the log channel stands in for every other, so all of Tocsin uses it."""
+    always = ["Tocsin itself, wherever another channel cannot be used"] if name == LOG_CHANNEL else []
+    rules = [f"rule {rule.id}" for rule in definitions.rules.values() if name in rule.notification_channels]
+    routes = [f"route {key}" for key, policy in definitions.tree.policies.items() if name in policy.channels]
+    return always + rules + routes
