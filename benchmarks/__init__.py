@@ -1,0 +1,1 @@
+"""What the engine costs to run, measured against real peers; `make bench`."""

@@ -1,0 +1,93 @@
+"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' own ruler, in about two minutes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from benchmarks.cpu import Cost, measure, usage
+from benchmarks.report import Surroundings, described, page, table
+from benchmarks.stage import INTERVAL, Stage, set_up
+from benchmarks.workload import Workload
+from engine.telemetry import version
+from tests.peers.require import find_binary
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+
+
+def main(words: Sequence[str]) -> int:
+    """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
+    options = _options(words)
+    prometheus = find_binary("prometheus")
+    if prometheus is None:
+        print("prometheus is not installed; there is nothing to compare with", file=sys.stderr)
+        return 1
+    workload = Workload(rules=options.rules, series=options.series)
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder, set_up(workload, Path(folder)) as stage:
+        costs = _measured(stage, cycles=options.cycles, repeats=options.repeats)
+        ours, theirs = stage.found_by_tocsin(), stage.found_by_prometheus()
+    surroundings = _surroundings(words, prometheus)
+    print(table(costs), *described(surroundings), sep="\n")
+    if ours != theirs or len(ours) != workload.firing:
+        print(f"Tocsin found {len(ours)} alerts, Prometheus {len(theirs)}, {workload.firing} fire", file=sys.stderr)
+        return 1
+    print(f"Both found the same {len(ours)} firing alerts.")
+    if options.page is not None:
+        options.page.write_text(page(workload, costs, surroundings, len(ours)))
+    return 0
+
+
+def _options(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rules", type=int, default=1000)
+    parser.add_argument("--series", type=int, default=10_000, help="a multiple of the rules")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cycles", type=int, default=3, help="evaluations of each rule in a repeat")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where to write the page")
+    parser.add_argument("--no-page", dest="page", action="store_const", const=None, help="only print")
+    return parser.parse_args(words)
+
+
+def _measured(stage: Stage, *, cycles: int, repeats: int) -> list[Cost]:
+    """The costs in steady state, which begins a cycle after everything was found."""
+    time.sleep(INTERVAL.total_seconds())
+    return measure(
+        partial(usage, stage.processes),
+        lambda span: time.sleep(span.total_seconds()),
+        interval=INTERVAL,
+        cycles=cycles,
+        repeats=repeats,
+    )
+
+
+def _surroundings(words: Sequence[str], prometheus: Path) -> Surroundings:
+    said = subprocess.run([prometheus, "--version"], capture_output=True, text=True, check=True)
+    return Surroundings(
+        date=datetime.now(UTC).date().isoformat(),
+        command=" ".join(["make bench", *([f'ARGS="{" ".join(words)}"'] if words else [])]),
+        cpu=_cpu_model(Path("/proc/cpuinfo").read_text()),
+        cores=os.cpu_count() or 1,
+        load=os.getloadavg()[0],
+        python=platform.python_version(),
+        prometheus=(said.stdout or said.stderr).split()[2],
+        tocsin=version(),
+    )
+
+
+def _cpu_model(cpuinfo: str) -> str:
+    """As the kernel names it; some architectures have no such line."""
+    names = [line.partition(":")[2].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""What Tocsin promises, shown by running it."""

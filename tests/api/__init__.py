@@ -1,0 +1,1 @@
+"""The surfaces: REST and command line."""

@@ -1,0 +1,118 @@
+"""An engine that stands still behind the API: a real database and feed, with trials, sends and health told beforehand."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pydantic import SecretStr
+
+from api.backend import Backend
+from engine.core.alert import Alert, Change, State, TransitionReason
+from engine.core.outcome import Delivered, Outcome
+from engine.delivery.addresses import Unconfigured
+from engine.health import Component
+from engine.service import Service
+from engine.store import alerts
+from engine.store.database import Database
+from engine.store.definitions import DefinitionFeed
+from engine.store.door import Connection
+from engine.telemetry import Metrics
+from engine.timings import Timing
+from engine.trial import Trial
+from rules.channels import Channel
+from rules.labels import Labels
+from rules.rule import Rule
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+HEALTHY = (
+    Component(name="database", status="healthy", response_time_ms=0.5),
+    Component(name="prometheus", status="healthy", response_time_ms=1.5),
+    Component(name="delivery", status="unconfigured", detail="no channel has an address"),
+    Component(name="evaluation", status="healthy"),
+)
+QUIET = Trial(sample_count=0, alerts=(), problems=(), error=None, first_page_after=timedelta(minutes=6, seconds=30))
+
+
+class NoonClock:
+    """It is always noon."""
+
+    authoritative = True
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def wait(self, event: threading.Event, span: timedelta) -> bool:
+        return event.is_set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandInSettings:
+    """What the API reads of the settings."""
+
+    api_keys: tuple[SecretStr, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandIn:
+    """The engine; `tried` and `tested` collect what it was asked to evaluate and to send to."""
+
+    database: Database
+    settings: StandInSettings = field(default_factory=StandInSettings)
+    clock: NoonClock = field(default_factory=NoonClock)
+    feed: DefinitionFeed = field(default_factory=DefinitionFeed)
+    metrics: Metrics = field(default_factory=Metrics)
+    failed: threading.Event = field(default_factory=threading.Event)
+    components: Sequence[Component] = HEALTHY
+    answer: Trial = QUIET
+    outcome: Outcome | Unconfigured = field(default_factory=Delivered)
+    clocks: dict[str, Timing] = field(default_factory=dict)
+    tried: list[Rule] = field(default_factory=list)
+    tested: list[Channel] = field(default_factory=list)
+
+    def health(self) -> Sequence[Component]:
+        return self.components
+
+    def trial(self, rule: Rule) -> Trial:
+        self.tried.append(rule)
+        return self.answer
+
+    def timings(self, _connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
+        return {rule.id: self.clocks[rule.id] for rule in rules if rule.id in self.clocks}
+
+    def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
+        self.tested.append(channel)
+        return self.outcome
+
+
+def as_backend(service: Service) -> Backend:
+    """The real engine fits as well: the type checker says so."""
+    return service
+
+
+def alert(source: str, state: State = State.FIRING, value: float = 91.5, **labels: str) -> Alert:
+    """An alert with these labels, active since eleven."""
+    return Alert(
+        source=source,
+        labels=Labels({"alertname": "HighCpu", **labels}),
+        sample_labels=Labels(labels),
+        state=state,
+        value=value,
+        threshold=90.0,
+        annotations={"summary": "busy"},
+        active_at=NOON - timedelta(hours=1),
+        fired_at=NOON - timedelta(minutes=55) if state is State.FIRING else None,
+    )
+
+
+def store_alerts(database: Database, *found: Alert) -> None:
+    """Put these alerts into the database, as an evaluation would."""
+    changes = [Change(before=None, alert=one, reason=TransitionReason.CONDITION_MET) for one in found]
+    with database.write() as connection:
+        alerts.save(connection, changes)

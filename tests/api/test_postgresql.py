@@ -1,0 +1,95 @@
+"""On a real PostgreSQL: what it alone refuses, and writers that come between each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from engine.store import schema
+from engine.store.database import Database, connect
+from tests.api.stand_in import NoonClock, StandIn, alert, store_alerts
+from tests.peers.postgres_server import PostgresServer
+
+pytestmark = pytest.mark.peer("postgresql")
+
+RULE = {"name": "Down", "expr": "up == 0"}
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[Database]:
+    opened = connect(postgres.create_database(), NoonClock())
+    schema.upgrade(opened.engine)
+    yield opened
+    opened.close()
+
+
+def test_every_noun_goes_in_and_out(api: TestClient, database: Database) -> None:
+    store_alerts(database, alert("one", team="db"))
+    assert api.put("/api/v1/rules/one", json=RULE).json()["status"]["state"] == "firing"
+    assert api.put("/api/v1/channels/one", json={"kind": "log"}).status_code == 201
+    assert api.post("/api/v1/silences", json={"matchers": 'team="db"', "duration": "1h"}).json()["matched_alerts"] == 1
+    (told,) = api.get("/api/v1/alerts").json()["items"]
+    assert [mute["kind"] for mute in told["muted_by"]] == ["silence"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/rules/%00",
+        "/api/v1/channels/%00",
+        "/api/v1/silences/%00",
+        "/api/v1/alerts/%00",
+        "/api/v1/rules?cursor=%00",
+        "/api/v1/alerts?rule_id=%00",
+    ],
+)
+def test_a_nul_in_an_address_is_the_askers_mistake(api: TestClient, path: str) -> None:
+    answered = api.get(path)
+    assert (answered.status_code, answered.json()["type"]) == (422, "urn:tocsin:problem:invalid")
+
+
+def test_of_writers_who_read_the_same_version_one_wins(engine: StandIn) -> None:
+    api = TestClient(create_app(engine))
+    api.put("/api/v1/rules/one", json=RULE)
+    writers, barrier = 6, Barrier(6)
+
+    def write(number: int) -> int:
+        barrier.wait(30)
+        headers = {"If-Match": '"1"'}
+        return api.put("/api/v1/rules/one", json={**RULE, "limit": number + 1}, headers=headers).status_code
+
+    with ThreadPoolExecutor(writers) as pool:
+        statuses = sorted(pool.map(write, range(writers)))
+    assert statuses == [200] + [409] * (writers - 1)
+    assert api.get("/api/v1/rules/one").json()["version"] == 2
+
+
+def test_of_writers_who_create_the_same_one_wins(engine: StandIn) -> None:
+    api = TestClient(create_app(engine))
+    writers, barrier = 6, Barrier(6)
+
+    def write(number: int) -> int:
+        barrier.wait(30)
+        return api.post("/api/v1/rules", json={**RULE, "id": "one", "limit": number + 1}).status_code
+
+    with ThreadPoolExecutor(writers) as pool:
+        statuses = sorted(pool.map(write, range(writers)))
+    assert statuses == [201] + [409] * (writers - 1)
+
+
+def test_a_database_that_nobody_serves_is_out_of_reach(engine: StandIn) -> None:
+    away = connect("postgresql://user:s3cr3t@127.0.0.1:1/none", NoonClock())
+    answered = TestClient(create_app(StandIn(database=away))).get("/api/v1/rules")
+    assert (answered.status_code, "s3cr3t" in answered.text) == (503, False)
+    away.close()

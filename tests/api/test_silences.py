@@ -1,0 +1,195 @@
+"""Silences by REST: what is asked for, what it covers now, and its end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from engine.core.alert import State
+from engine.store import silences as store
+from engine.store.database import Database
+from rules.matchers import Matcher, Operator
+from rules.silences import Silence
+from tests.api.stand_in import NOON, alert, store_alerts
+
+QUIET: dict[str, Any] = {"matchers": '{team="db"}', "duration": "2h", "comment": "upgrade"}
+HOUR = timedelta(hours=1)
+
+
+def put(api: TestClient, silence_id: str = "s1", **changes: object) -> Any:
+    answered = api.put(f"/api/v1/silences/{silence_id}", json={**QUIET, **changes})
+    assert answered.status_code in {200, 201}, answered.text
+    return answered.json()
+
+
+def stored(database: Database, silence_id: str = "s1") -> Silence:
+    with database.read() as connection:
+        found = store.get(connection, silence_id)
+    assert found is not None
+    return found
+
+
+def keep(database: Database, silence_id: str, starts: timedelta, ends: timedelta) -> None:
+    matchers = (Matcher("team", Operator.EQUAL, "db"),)
+    with database.write() as connection:
+        store.put(connection, Silence(id=silence_id, matchers=matchers, starts_at=NOON + starts, ends_at=NOON + ends))
+
+
+def test_a_silence_is_stored_as_it_was_asked_for(api: TestClient, database: Database) -> None:
+    answered = api.post("/api/v1/silences", json={**QUIET, "team": "sre"})
+    assert answered.status_code == 201
+    silence_id = answered.json()["id"]
+    assert stored(database, silence_id) == Silence(
+        id=silence_id,
+        matchers=(Matcher("team", Operator.EQUAL, "db"),),
+        starts_at=NOON,
+        ends_at=NOON + timedelta(hours=2),
+        created_by="api",
+        comment="upgrade",
+        team="sre",
+        origin="api",
+    )
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        pytest.param('{team="db", host!~"a|b"}', id="text"),
+        pytest.param('team="db",host!~"a|b"', id="text without braces"),
+        pytest.param([{"name": "team", "value": "db"}, {"name": "host", "value": "a|b", "operator": "!~"}], id="list"),
+    ],
+)
+def test_matchers_are_told_as_a_list_however_they_came(api: TestClient, matchers: object) -> None:
+    assert put(api, matchers=matchers)["matchers"] == [
+        {"name": "team", "value": "db", "operator": "="},
+        {"name": "host", "value": "a|b", "operator": "!~"},
+    ]
+
+
+def test_a_silence_tells_what_it_covers_and_what_it_does_not_do(api: TestClient, database: Database) -> None:
+    store_alerts(
+        database,
+        alert("r1", team="db", host="a"),
+        alert("r1", State.PENDING, team="db", host="b"),
+        alert("r1", State.INACTIVE, team="db", host="c"),
+        alert("r1", team="web"),
+    )
+    told = put(api)
+    assert (told["state"], told["matched_alerts"]) == ("active", 2)
+    assert "does not close an incident that is already open" in told["note"]
+    assert api.get("/api/v1/silences/s1").json() == told
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "state", "matched"),
+    [
+        pytest.param(HOUR, 2 * HOUR, "pending", 1, id="to come"),
+        pytest.param(-HOUR, HOUR, "active", 1, id="in force"),
+        pytest.param(-2 * HOUR, -HOUR, "expired", 0, id="over"),
+    ],
+)
+def test_what_is_covered_hangs_on_the_state(
+    api: TestClient, database: Database, *, starts: timedelta, ends: timedelta, state: str, matched: int
+) -> None:
+    store_alerts(database, alert("r1", team="db"))
+    keep(database, "s1", starts, ends)
+    (told,) = api.get("/api/v1/silences").json()["items"]
+    assert (told["state"], told["matched_alerts"]) == (state, matched)
+
+
+def test_a_silence_can_begin_later_and_end_at_an_instant(api: TestClient) -> None:
+    told = put(api, starts_at="2026-11-21T15:00:00+02:00", ends_at="2026-11-21T14:30:00Z", duration=None)
+    assert (told["starts_at"], told["ends_at"]) == ("2026-11-21T13:00:00Z", "2026-11-21T14:30:00Z")
+    assert told["state"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        pytest.param({"duration": None}, "ends_at", "give the end once", id="no end"),
+        pytest.param({"ends_at": "2026-11-22T00:00:00Z"}, "ends_at", "give the end once", id="two ends"),
+        pytest.param({"duration": "0s"}, "ends_at", "is past", id="no length"),
+        pytest.param({"duration": 7200}, "duration", "as text", id="bare number"),
+        pytest.param({"starts_at": "2026-11-21T09:00:00Z"}, "ends_at", "is past", id="over already"),
+        pytest.param(
+            {"starts_at": "2026-11-23T00:00:00Z", "ends_at": "2026-11-22T00:00:00Z", "duration": None},
+            "ends_at",
+            "is not after",
+            id="ends before it begins",
+        ),
+        pytest.param({"starts_at": "2026-11-21T12:00:00"}, "starts_at", "has no zone", id="no zone"),
+        pytest.param({"starts_at": "tomorrow"}, "starts_at", "no RFC 3339 time", id="no time"),
+        pytest.param({"starts_at": 1700000000}, "starts_at", "RFC 3339 time as text", id="time as a number"),
+        pytest.param({"starts_at": "9999-12-31T23:59:59-14:00"}, "starts_at", "2999", id="beyond all calendars"),
+        pytest.param({"matchers": []}, "matchers", "at least one matcher", id="no matcher"),
+        pytest.param({"matchers": 'team=~".*"'}, "matchers", "nearly everything", id="hides everything"),
+        pytest.param({"matchers": "team"}, "matchers", "operator", id="no matcher text"),
+        pytest.param({"matchers": 'team=~"("'}, "matchers", "team", id="no regex"),
+        pytest.param({"matchers": [{"name": "a", "value": "(", "operator": "=~"}]}, "matchers.0", "a", id="no regex 2"),
+        pytest.param({"id": "s2"}, "id", "never changes", id="another id"),
+    ],
+)
+def test_a_silence_that_makes_no_sense_is_refused(
+    api: TestClient, changes: dict[str, object], field: str, message: str
+) -> None:
+    answered = api.put("/api/v1/silences/s1", json={**QUIET, **changes})
+    (error,) = answered.json()["errors"]
+    assert (answered.status_code, error["field"]) == (422, field)
+    assert message in error["message"]
+    assert api.get("/api/v1/silences/s1").status_code == 404
+
+
+def test_a_misspelt_field_of_a_matcher_is_told_where_it_stands(api: TestClient) -> None:
+    answered = api.post("/api/v1/silences", json={**QUIET, "matchers": [{"nam": "team", "value": "db"}]})
+    told = {error["field"]: error.get("fix") for error in answered.json()["errors"]}
+    assert told == {"matchers.0.name": None, "matchers.0.nam": "did you mean 'name'?"}
+
+
+def test_a_replaced_silence_keeps_its_beginning_and_its_maker(api: TestClient, database: Database) -> None:
+    keep(database, "s1", -HOUR, HOUR)
+    told = put(api, created_by="", duration=None, ends_at="2026-11-21T18:00:00Z")
+    assert (told["starts_at"], told["ends_at"]) == ("2026-11-21T11:00:00Z", "2026-11-21T18:00:00Z")
+    assert (told["version"], told["origin"], told["created_by"]) == (2, "sql", "")
+
+
+def test_what_was_answered_can_be_sent_back(api: TestClient) -> None:
+    told = put(api)
+    assert api.put("/api/v1/silences/s1", json=told).json()["version"] == 1
+
+
+def test_deleting_ends_a_silence_now_and_keeps_it_on_record(api: TestClient, database: Database) -> None:
+    keep(database, "s1", -HOUR, HOUR)
+    answered = api.delete("/api/v1/silences/s1")
+    assert (answered.status_code, answered.json()["state"]) == (200, "expired")
+    ended = stored(database)
+    assert (ended.starts_at, NOON - ended.ends_at) == (NOON - HOUR, timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize("starts", [timedelta(0), HOUR], ids=["just begun", "to come"])
+def test_a_silence_that_has_hardly_begun_can_be_ended_too(
+    api: TestClient, database: Database, starts: timedelta
+) -> None:
+    keep(database, "s1", starts, 2 * HOUR)
+    assert api.delete("/api/v1/silences/s1").json()["state"] == "expired"
+
+
+def test_a_silence_that_is_over_is_left_as_it_is(api: TestClient, database: Database) -> None:
+    keep(database, "s1", -2 * HOUR, -HOUR)
+    told = api.delete("/api/v1/silences/s1").json()
+    assert (told["ends_at"], told["version"]) == ("2026-11-21T11:00:00Z", 1)
+
+
+def test_silences_are_listed_page_by_page(api: TestClient) -> None:
+    for number in range(3):
+        put(api, f"s{number}")
+    first = api.get("/api/v1/silences", params={"limit": 2}).json()
+    rest = api.get("/api/v1/silences", params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [[one["id"] for one in told["items"]] for told in (first, rest)] == [["s0", "s1"], ["s2"]]
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_an_unknown_silence_is_not_found(api: TestClient, method: str) -> None:
+    assert api.request(method, "/api/v1/silences/none").json()["detail"] == "there is no silence 'none'"

@@ -1,0 +1,1 @@
+"""The benchmarks' own counting; how fast anything is, no test asserts."""

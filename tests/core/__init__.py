@@ -1,0 +1,1 @@
+"""The decisions, tested as tables and properties; no fixtures."""

@@ -1,0 +1,1 @@
+"""Messages over real connections to servers that speak the real protocols."""

@@ -1,0 +1,257 @@
+"""Sockets under a total deadline: hangs, drips and refusals."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
+from engine.delivery.deliver import deliver
+from engine.delivery.wire import BODY_LIMIT, Answer, TrustError, Wire, post
+from rules.channels import ChannelKind
+from tests.delivery.certificates import server_context
+from tests.delivery.posting import always, at, send
+from tests.servers import Request, Response, ScriptedServer
+
+WEBHOOK = ChannelKind.WEBHOOK
+SHORT = timedelta(seconds=0.3)
+
+
+def asked(server: ScriptedServer, limit: timedelta = timedelta(seconds=5)) -> Answer:
+    with Wire(limit) as wire:
+        return post(wire, server.url, b"{}", {})
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        pytest.param({"Retry-After": "120"}, timedelta(seconds=120), id="seconds"),
+        pytest.param({"Retry-After": "0"}, timedelta(0), id="at-once"),
+        pytest.param({"Retry-After": "9" * 50}, timedelta(hours=1), id="never-longer-than-an-hour"),
+        pytest.param({"Retry-After": "-5"}, None, id="negative"),
+        pytest.param({"Retry-After": "soon"}, None, id="no-time"),
+        pytest.param({}, None, id="none"),
+        pytest.param(
+            {"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT", "Date": "Sun, 01 Mar 2026 12:00:00 GMT"},
+            timedelta(seconds=30),
+            id="a-date-against-the-servers-own-clock",
+        ),
+        pytest.param(
+            {"Retry-After": "Sun, 01 Mar 2026 11:00:00 GMT", "Date": "Sun, 01 Mar 2026 12:00:00 GMT"},
+            timedelta(0),
+            id="a-date-gone-by",
+        ),
+        pytest.param({"Retry-After": "Sun, 01 Mar 2026 12:00:30 GMT"}, None, id="a-date-and-no-clock"),
+        pytest.param(
+            {"Retry-After": "Sun, 01 Mar 2026 12:00:30 -0000", "Date": "Sun, 01 Mar 2026 12:00:00 GMT"},
+            None,
+            id="a-date-without-a-zone",
+        ),
+    ],
+)
+def test_retry_after_is_read_in_both_forms(headers: dict[str, str], wait: timedelta | None) -> None:
+    with ScriptedServer(always(503, b"", headers)) as server:
+        assert asked(server).retry_after == wait
+
+
+def test_a_huge_answer_is_read_no_further_than_its_first_two_kilobytes() -> None:
+    sent: list[int] = []
+
+    def endless(_: Request) -> Response:
+        def parts() -> list[bytes]:
+            sent.append(1)
+            return [b"x" * 65536]
+
+        return Response(body=(part for _ in range(10_000) for part in parts()))
+
+    with ScriptedServer(endless) as server:
+        assert len(asked(server).body) == BODY_LIMIT
+    assert len(sent) < 1000
+
+
+def test_a_body_that_is_no_text_is_shown_as_far_as_it_is() -> None:
+    with ScriptedServer(always(body=b"caf\xc3\xa9 \xff")) as server:
+        assert asked(server).body == "café \ufffd"
+
+
+def test_a_silent_server_is_left_at_the_deadline() -> None:
+    def silent(_: Request) -> Response:
+        server.stopping.wait(20)
+        return Response()
+
+    with ScriptedServer(silent) as server:
+        started = time.monotonic()
+        outcome = send(at(WEBHOOK, server.url), WEBHOOK, deadline=SHORT)
+        assert time.monotonic() - started < 2
+    assert outcome == Failed(
+        reason=FailureReason.DEADLINE_EXCEEDED, retryable=True, detail="no complete answer before the deadline"
+    )
+
+
+def test_headers_that_drip_hold_nobody() -> None:
+    with ScriptedServer(lambda _: Response(drip_headers=timedelta(seconds=0.05))) as server:
+        started = time.monotonic()
+        outcome = send(at(WEBHOOK, server.url), WEBHOOK, deadline=SHORT)
+        assert time.monotonic() - started < 2
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is FailureReason.DEADLINE_EXCEEDED
+
+
+def test_a_status_that_has_come_counts_though_its_body_drips() -> None:
+    with ScriptedServer(lambda _: Response(body=[b"x" * 500], drip=timedelta(seconds=0.05))) as server:
+        started = time.monotonic()
+        assert send(at(WEBHOOK, server.url), WEBHOOK, deadline=SHORT) == Delivered(detail="HTTP 200")
+        assert time.monotonic() - started < 2
+
+
+def test_a_server_that_never_takes_the_body_holds_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+        outcome = deliver(at(WEBHOOK, f"http://127.0.0.1:{port}/"), b"x" * 50_000_000, "", SHORT)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is FailureReason.DEADLINE_EXCEEDED
+
+
+def test_a_handshake_that_never_comes_holds_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        started = time.monotonic()
+        outcome = send(at(WEBHOOK, f"https://127.0.0.1:{deaf.getsockname()[1]}/"), WEBHOOK, deadline=SHORT)
+        assert time.monotonic() - started < 2
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is FailureReason.DEADLINE_EXCEEDED
+
+
+class Created(BaseHTTPRequestHandler):
+    """Answers 201 to every POST."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class' name
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("vouched", "outcome"),
+    [
+        pytest.param(True, Delivered(detail="HTTP 201"), id="trusted"),
+        pytest.param(
+            False,
+            Failed(
+                reason=FailureReason.UNREACHABLE,
+                retryable=True,
+                detail="TLS: the certificate is not trusted: self-signed certificate",
+            ),
+            id="untrusted",
+        ),
+    ],
+)
+def test_an_https_endpoint_needs_someone_who_vouches_for_it(trusted: Path, vouched: bool, outcome: Outcome) -> None:
+    with HTTPServer(("127.0.0.1", 0), Created) as server:
+        server.socket = server_context(trusted).wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        where = at(WEBHOOK, f"https://127.0.0.1:{server.server_port}/", {"ca_file": str(trusted)} if vouched else {})
+        assert send(where, WEBHOOK) == outcome
+        thread.join()
+
+
+def test_a_refused_connection_is_told_and_retried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    outcome = send(at(WEBHOOK, f"http://127.0.0.1:{port}/"), WEBHOOK)
+    assert outcome == Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="connection refused")
+
+
+def test_an_unknown_name_is_told_and_retried() -> None:
+    outcome = send(at(WEBHOOK, "http://no-such-host.invalid/"), WEBHOOK)
+    assert outcome == Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="the host name was not found")
+
+
+def test_a_server_that_hangs_up_is_told_and_retried() -> None:
+    def hang_up() -> None:
+        rude.accept()[0].close()
+
+    with socket.create_server(("127.0.0.1", 0)) as rude:
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        outcome = send(at(WEBHOOK, f"http://127.0.0.1:{rude.getsockname()[1]}/"), WEBHOOK)
+        thread.join()
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.retryable) == (FailureReason.UNREACHABLE, True)
+
+
+def test_a_server_that_speaks_no_http_is_told_and_retried() -> None:
+    def speak() -> None:
+        connection, _ = ftp.accept()
+        with connection:
+            connection.sendall(b"220 ftp ready\r\n")
+            connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as ftp:
+        thread = threading.Thread(target=speak)
+        thread.start()
+        outcome = send(at(WEBHOOK, f"http://127.0.0.1:{ftp.getsockname()[1]}/"), WEBHOOK)
+        thread.join()
+    assert outcome == Failed(
+        reason=FailureReason.UNREACHABLE, retryable=True, detail="the connection broke (BadStatusLine)"
+    )  # fmt: skip
+
+
+def test_tls_to_a_server_without_it_is_told_and_retried() -> None:
+    with ScriptedServer(always()) as server:
+        outcome = send(at(WEBHOOK, server.url.replace("http:", "https:")), WEBHOOK)
+    assert isinstance(outcome, Failed)
+    assert (outcome.reason, outcome.retryable) == (FailureReason.UNREACHABLE, True)
+    assert outcome.detail.startswith("TLS: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        pytest.param(None, "settings.ca_file cannot be used: No such file or directory", id="missing"),
+        pytest.param("no certificate", "settings.ca_file cannot be used: no certificate in PEM form", id="no-pem"),
+    ],
+)
+def test_a_ca_file_that_cannot_be_used_is_told(tmp_path: Path, content: str | None, problem: str) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    where = at(WEBHOOK, "https://127.0.0.1:1/", {"ca_file": str(tmp_path / "ca.pem")})
+    outcome = send(where, WEBHOOK)
+    assert isinstance(outcome, Failed)
+    assert outcome.detail == problem
+
+
+def test_a_wire_past_its_deadline_connects_nowhere() -> None:
+    with Wire(timedelta(0)) as wire, pytest.raises(TimeoutError):
+        wire.connect("127.0.0.1", 9)
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ScriptedServer(always()) as proxy, ScriptedServer(always()) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert send(at(WEBHOOK, server.url), WEBHOOK) == Delivered(detail="HTTP 200")
+    assert proxy.requests == []
+
+
+def test_the_context_of_a_ca_file_is_made_once(trusted: Path) -> None:
+    with Wire(SHORT, str(trusted)) as first, Wire(SHORT, str(trusted)) as second:
+        assert first.tls() is second.tls()
+        assert first.tls().verify_mode is ssl.CERT_REQUIRED
+
+
+def test_the_trust_error_of_a_broken_file_is_an_oserror(tmp_path: Path) -> None:
+    with Wire(SHORT, str(tmp_path / "absent.pem")) as wire, pytest.raises(TrustError):
+        wire.tls()

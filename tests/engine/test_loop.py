@@ -1,0 +1,104 @@
+"""The loop driver: it ticks, survives failures, is heard of, and never dies in silence. Real threads, no sleeping."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from engine.clock import SystemClock
+from engine.loop import FatalError, Loop
+from engine.telemetry import Metrics
+
+SOON = timedelta(seconds=20)
+
+
+class Impatient(SystemClock):
+    """Never waits, so that pauses cost the tests nothing."""
+
+    def wait(self, event: threading.Event, span: timedelta) -> bool:
+        return event.is_set()
+
+
+class Heard:
+    """What a loop told of itself."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception | None] = []
+        self.died = threading.Event()
+
+
+def loop(tick: Callable[[], datetime | None], heard: Heard) -> Loop:
+    return Loop(
+        "test",
+        tick,
+        wake=threading.Event(),
+        clock=Impatient(),
+        metrics=Metrics(),
+        listen=heard.failures.append,
+        died=heard.died.set,
+    )
+
+
+def after(count: int, done: threading.Event, *, fail_first: int = 0) -> Callable[[], None]:
+    """A tick that sets `done` the `count`-th time, and raises the first few times."""
+    seen: list[int] = []
+
+    def tick() -> None:
+        seen.append(len(seen))
+        if len(seen) >= count:
+            done.set()
+        if len(seen) <= fail_first:
+            raise OSError("the database is away")
+
+    return tick
+
+
+def test_a_loop_ticks_until_it_is_stopped() -> None:
+    done, heard = threading.Event(), Heard()
+    running = loop(after(3, done), heard)
+    running.start()
+    assert done.wait(SOON.total_seconds())
+    running.stop()
+    assert running.join(SOON)
+    assert not heard.died.is_set()
+
+
+def test_a_failing_tick_is_heard_of_and_the_loop_goes_on() -> None:
+    done, heard = threading.Event(), Heard()
+    running = loop(after(5, done, fail_first=2), heard)
+    running.start()
+    assert done.wait(SOON.total_seconds())
+    running.stop()
+    assert running.join(SOON)
+    assert [type(failure) for failure in heard.failures[:3]] == [OSError, OSError, type(None)]
+
+
+def test_a_fatal_error_ends_the_thread_and_says_so() -> None:
+    heard = Heard()
+
+    def tick() -> None:
+        raise FatalError("another process runs as this node")
+
+    running = loop(tick, heard)
+    running.start()
+    assert running.join(SOON)
+    assert heard.died.is_set()
+
+
+def test_a_woken_loop_does_not_wait_for_its_pause() -> None:
+    done, heard = threading.Event(), Heard()
+    running = Loop(
+        "test",
+        after(2, done),
+        wake=threading.Event(),
+        clock=SystemClock(),
+        metrics=Metrics(),
+        listen=heard.failures.append,
+        died=heard.died.set,
+    )
+    running.start()
+    running.wake.set()
+    assert done.wait(SOON.total_seconds())
+    running.stop()
+    assert running.join(SOON)

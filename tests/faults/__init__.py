@@ -1,0 +1,1 @@
+"""Things are broken on purpose, and no alert may be lost."""

@@ -1,0 +1,1 @@
+"""Tests against the real binaries, and the fixtures that run them."""

@@ -1,0 +1,1 @@
+"""The words people declare things in, tested as tables and properties."""

@@ -1,0 +1,1 @@
+"""Installing Tocsin, and what `make` does on a fresh machine."""

@@ -1,0 +1,1 @@
+"""The store on real databases, one suite for SQLite and PostgreSQL."""

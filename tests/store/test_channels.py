@@ -1,0 +1,64 @@
+"""Rows of channels as people write them by SQL, and the channels they mean."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import text
+
+from engine.store import channels
+from engine.store.database import Database
+from rules.channels import Channel, ChannelKind
+from rules.errors import RulesError
+
+
+def test_the_shortest_insert_makes_a_channel_with_every_default(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(text("INSERT INTO channels (name, kind) VALUES ('ops', 'webhook')"))
+        assert channels.get(connection, "ops") == Channel(name="ops", kind=ChannelKind.WEBHOOK)
+
+
+def test_a_fresh_database_has_the_usual_channels_by_reference(database: Database) -> None:
+    with database.read() as connection:
+        found = {channel.name: channel.url for channel in channels.page(connection)}
+    assert found == {
+        "slack": "env:SLACK_WEBHOOK_URL",
+        "pagerduty": "env:PAGERDUTY_SERVICE_KEY",
+        "email": "env:SMTP_HOST",
+        "log": "",
+    }
+
+
+def test_settings_typed_as_numbers_and_flags_become_text(database: Database) -> None:
+    given = '{"port": 587, "tls": true, "quiet": false, "pause": 1.5, "to": null, "from": "a@b"}'
+    with database.write() as connection:
+        connection.execute(
+            text("INSERT INTO channels (name, kind, settings) VALUES ('m', 'email', :given)"), {"given": given}
+        )
+        found = channels.get(connection, "m")
+    assert found is not None
+    assert found.settings == {"port": "587", "tls": "true", "quiet": "false", "pause": "1.5", "from": "a@b"}
+
+
+def test_a_put_leaves_the_columns_a_channel_does_not_know(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(
+            text("""INSERT INTO channels (name, kind, templates) VALUES ('c', 'slack', '{"title": "x"}')""")
+        )
+        channels.put(connection, Channel(name="c", kind=ChannelKind.LOG))
+        kept = connection.execute(text("SELECT templates FROM channels WHERE name = 'c'")).scalar_one()
+    assert "title" in kept
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        pytest.param({"kind": None}, "kind is NULL; give one of slack pagerduty email webhook log", id="no kind"),
+        pytest.param({"kind": "fax"}, "kind is 'fax'; give one of slack", id="unknown kind"),
+        pytest.param({"settings": {"to": ["a"]}}, r"settings\.to is \['a'\]; give a text", id="list in the settings"),
+        pytest.param({"settings": "x"}, "settings is 'x'; give a JSON object", id="text for the settings"),
+        pytest.param({"name": None}, "name is NULL; give a text", id="no name"),
+    ],
+)
+def test_a_row_that_is_no_channel_is_refused(row: dict[str, object], message: str) -> None:
+    with pytest.raises(RulesError, match=message):
+        channels.from_row({"name": "c", "kind": "slack", **row})
