@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+PORTS: Final = range(20_000, 32_000)
 GRACE: Final = timedelta(seconds=5)
 """How long a child may take to end when it is asked to."""
 
@@ -82,7 +84,15 @@ class Child:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 nobody listens on now; should another process be faster, the child fails loudly."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 nobody listens on now; should another process be faster, the child fails loudly.
+
+    It is sought below the range a kernel hands out by itself: there a connection going out could take it meanwhile.
+    """
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import fcntl
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import IO, Final
 
-POLL = timedelta(milliseconds=20)
+POLL: Final = timedelta(milliseconds=20)
+PORTS: Final = range(20_000, 32_000)
+"""Below the range a kernel hands out by itself, so that no stand-in and no outgoing connection takes one meanwhile."""
+
+_RESERVED: Final[list[IO[bytes]]] = []
+"""Locks that keep a port for this test process until it ends, also while its peer is stopped."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 nobody listens on now; if another process takes it first, the peer fails loudly."""
+    """A port of 127.0.0.1 nobody listens on, which no other test process is given as long as this one lives."""
+    while True:
+        port = random.choice(PORTS)
+        if _reserved(port) and _unused(port):
+            return port
+
+
+def _reserved(port: int) -> bool:
+    folder = Path(tempfile.gettempdir()) / "tocsin-test-ports"
+    folder.mkdir(exist_ok=True)
+    lock = (folder / str(port)).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return False
+    _RESERVED.append(lock)
+    return True
+
+
+def _unused(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def wait_until(ready: Callable[[], bool], *, what: str, within: timedelta) -> None:
@@ -40,6 +72,9 @@ def await_start(process: subprocess.Popen[bytes], ready: Callable[[], bool], *, 
     except TimeoutError as error:
         end(process)
         raise TimeoutError(f"{error}\n{_tail(log)}") from error
+    except BaseException:
+        end(process)
+        raise
     if process.returncode is not None:
         raise RuntimeError(f"{process.args!r} ended with {process.returncode}\n{_tail(log)}")
 
