@@ -9,10 +9,22 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
 from api import faults, health
-from api.auth import Authentication, Keys
+from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
 from api.middleware import BodyLimit, RequestMetrics
-from api.v1 import alerts, channels, rules, silences
+from api.v1 import (
+    alerts,
+    channels,
+    datasources,
+    inhibit_rules,
+    notifications,
+    routes,
+    rule_versions,
+    rules,
+    silences,
+    thresholds,
+    time_intervals,
+)
 from engine.telemetry import version
 
 
@@ -36,8 +48,24 @@ class ProblemDocument(BaseModel):
 
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {"model": ProblemDocument} for status in (400, 401, 404, 409, 413, 415, 422, 503)
+    status: {"model": ProblemDocument} for status in (400, 401, 403, 404, 409, 413, 415, 422, 503)
 }
+
+_NOUNS: Final = (
+    rules,
+    rule_versions,
+    thresholds,
+    channels,
+    routes,
+    inhibit_rules,
+    time_intervals,
+    datasources,
+    silences,
+    alerts,
+    notifications,
+)
+
+_KEYS: Final = "An API key. While there is none at all, and only this machine can reach the address, none is asked for."
 
 
 def create_app(service: Backend) -> FastAPI:
@@ -48,11 +76,21 @@ def create_app(service: Backend) -> FastAPI:
     faults.install(app)
     app.include_router(health.router)
     # The middleware asks for the key; this says so in the schema.
-    bearer = [Depends(HTTPBearer(auto_error=False))] if service.settings.api_keys else []
-    for noun in (rules, channels, silences, alerts):
+    bearer = [Depends(HTTPBearer(auto_error=False, description=_KEYS))]
+    for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit)
-    app.add_middleware(Authentication, keys=Keys(key.get_secret_value() for key in service.settings.api_keys))
+    app.add_middleware(Authentication, gate=_gate(service))
     app.add_middleware(RequestMetrics, metrics=service.metrics, clock=service.clock)
     return app
+
+
+def _gate(service: Backend) -> Gate:
+    settings = service.settings
+    return Gate(
+        keys=Keys(key.get_secret_value() for key in settings.api_keys),
+        database=service.database,
+        clock=service.clock,
+        loopback=settings.listen.is_loopback,
+    )

@@ -12,8 +12,11 @@ from pydantic import SecretStr
 
 from engine.clock import Clock
 from engine.core.alert import Alert
+from engine.core.levels import Effective
+from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Unconfigured
+from engine.settings import Listen
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.channels import Channel
@@ -24,10 +27,12 @@ from rules.silences import Silence
 
 
 class Configuration(Protocol):
-    """The settings the surface reads. No keys means open to all, which the settings allow on loopback only."""
+    """The settings the surface reads."""
 
     @property
     def api_keys(self) -> tuple[SecretStr, ...]: ...
+    @property
+    def listen(self) -> Listen: ...
     @property
     def environment(self) -> Mapping[str, str]: ...
 
@@ -121,3 +126,6 @@ class Backend(Protocol):
     def trial(self, rule: Rule) -> Trial: ...
     def timings(self, connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]: ...
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured: ...
+    def effective(self, rule: Rule) -> Effective: ...
+    def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes: ...
+    def datasource_errors(self) -> Mapping[str, str | None]: ...

@@ -1,4 +1,4 @@
-"""The `tocsin` command: serve, migrate, demo. The environment is read here, and exit codes are decided here.
+"""The `tocsin` command: serve, migrate, demo, keys, secrets. The environment is read here, and exit codes are decided here.
 
 Commands import what they need when they run, so that `tocsin --help` does not wait for a web server and a database
 toolkit. Exit codes: 0 done or asked to stop, 1 failed, 2 told something wrong (settings, options).
@@ -11,13 +11,16 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Protocol, TypeVar
 
 import typer
+
+from api.commands import groups, keys, secrets
+from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
     from engine.settings import Listen, Settings
@@ -31,7 +34,10 @@ FAILED: Final = 1
 WRONG: Final = 2
 
 # Typer's own tracebacks would show local variables, and with them secrets.
-app = typer.Typer(name="tocsin", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="tocsin", no_args_is_help=True, pretty_exceptions_enable=False, epilog=f"{EXIT_CODES} See docs/cli.md."
+)
+groups.mount(app)
 
 
 class Runnable(Protocol):
@@ -77,6 +83,7 @@ def serve() -> None:
     from engine.service import build
     from engine.telemetry import configure_logging
 
+    _others_need_a_key(settings)
     configure_logging(settings.log_level, settings.log_format)
     raise typer.Exit(run(settings, build, create_app))
 
@@ -252,6 +259,46 @@ def _database(settings: Settings) -> Database:
         return connect(settings.database_url, SystemClock())
 
 
+def _others_need_a_key(settings: Settings) -> None:
+    """End here when others can reach the address and nothing would ask them for a key."""
+    if settings.listen.is_loopback or settings.api_keys:
+        return
+    from engine.store import api_keys, schema
+
+    database = _database(settings)
+    with _one_line_for_what_can_happen(), closing(database):
+        # A look must not leave an empty file behind.
+        exists = database.file is None or database.file.exists()
+        if exists and schema.current(database.engine) is not None:
+            with database.read() as connection:
+                if api_keys.any_alive(connection, database.now(connection)):
+                    return
+    _give_up(
+        f"TOCSIN_LISTEN: others can reach {settings.listen}, and there is no API key to ask them for: make one with "
+        "tocsin keys create, or set TOCSIN_API_KEYS, or listen on 127.0.0.1",
+        WRONG,
+    )
+
+
+@contextmanager
+def _migrated() -> Iterator[Database]:
+    """The database of the environment at the newest schema. A new one is brought there; an older one is left as it is."""
+    from engine.store import schema
+
+    database = _database(_settings())
+    with _one_line_for_what_can_happen(), closing(database):
+        before, head = schema.current(database.engine), schema.head()
+        if before is None:
+            schema.upgrade(database.engine)
+        elif before != head:
+            _give_up(f"the database is at revision {before}, not {head}: run tocsin migrate", FAILED)
+        yield database
+
+
+app.add_typer(keys.commands(_migrated), name="keys")
+app.add_typer(secrets.commands(_migrated, lambda: _settings().environment.secret_keys), name="secrets")
+
+
 @contextmanager
 def _one_line_for_what_can_happen() -> Iterator[None]:
     """End with one line, and no traceback, for what is no fault of the program: a wrong address, a database that is away."""
@@ -260,6 +307,7 @@ def _one_line_for_what_can_happen() -> Iterator[None]:
     from engine.store.door import OUT_OF_REACH
     from engine.store.schema import SchemaError
     from engine.telemetry import without_credentials
+    from engine.tracebacks import words
 
     try:
         yield
@@ -268,8 +316,8 @@ def _one_line_for_what_can_happen() -> Iterator[None]:
     except (AlreadyRunningError, SchemaError) as error:
         _give_up(str(error), FAILED)
     except OUT_OF_REACH as error:
-        # The driver's own words, without the statement that the library adds.
-        why = " ".join(without_credentials(str(getattr(error, "orig", None) or error)).split())
+        # The driver's own words, without the statement that the library adds and the row that PostgreSQL would repeat.
+        why = " ".join(without_credentials(words(getattr(error, "orig", None) or error)).split())
         _give_up(f"TOCSIN_DATABASE_URL: the database cannot be used: {why}", FAILED)
     except OSError as error:
         if error.filename is None:

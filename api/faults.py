@@ -21,7 +21,7 @@ from engine.store import door
 from rules.errors import RulesError
 
 _PLACES: Final = frozenset({"body", "query", "path", "header"})
-_SECRET: Final = frozenset({"url", "settings"})
+_SECRET: Final = frozenset({"url", "urls", "settings", "auth"})
 """Fields whose values no answer repeats."""
 
 _ELSEWHERE: Final = {

@@ -1,10 +1,14 @@
-"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' own ruler, in about two minutes."""
+"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' own ruler, in about two minutes.
+
+`python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py).
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import platform
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,6 +18,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from benchmarks import edits
 from benchmarks.cpu import Cost, measure, usage
 from benchmarks.report import Surroundings, described, page, table
 from benchmarks.stage import INTERVAL, Stage, set_up
@@ -26,6 +31,30 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 def main(words: Sequence[str]) -> int:
     """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
+    return _measure_edits(words) if words[:1] == ["edits"] else _measure_cycles(words)
+
+
+def _measure_edits(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks edits", description=edits.__doc__)
+    parser.add_argument("--rules", type=int, default=10_000)
+    parser.add_argument("--edits", type=int, default=30)
+    _add_page(parser)
+    options, prometheus = parser.parse_args(words[1:]), find_binary("prometheus")
+    if prometheus is None:
+        print("prometheus is not installed; there is nothing to evaluate against", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
+        found = edits.measure(options.rules, options.edits, Path(folder))
+    surroundings = _surroundings(words, prometheus)
+    where = [*described(surroundings, database=_databases())]
+    print(edits.table(found), *where, sep="\n")
+    if options.page is not None:
+        text = edits.section(options.rules, found, where, surroundings.command)
+        options.page.write_text(edits.with_section(options.page.read_text(), edits.HEADING, text))
+    return 0
+
+
+def _measure_cycles(words: Sequence[str]) -> int:
     options = _options(words)
     prometheus = find_binary("prometheus")
     if prometheus is None:
@@ -42,7 +71,8 @@ def main(words: Sequence[str]) -> int:
         return 1
     print(f"Both found the same {len(ours)} firing alerts.")
     if options.page is not None:
-        options.page.write_text(page(workload, costs, surroundings, len(ours)))
+        former = options.page.read_text() if options.page.exists() else ""
+        options.page.write_text(edits.with_others(page(workload, costs, surroundings, len(ours)), former))
     return 0
 
 
@@ -52,9 +82,13 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--series", type=int, default=10_000, help="a multiple of the rules")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cycles", type=int, default=3, help="evaluations of each rule in a repeat")
+    _add_page(parser)
+    return parser.parse_args(words)
+
+
+def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="where to write the page")
     parser.add_argument("--no-page", dest="page", action="store_const", const=None, help="only print")
-    return parser.parse_args(words)
 
 
 def _measured(stage: Stage, *, cycles: int, repeats: int) -> list[Cost]:
@@ -81,6 +115,12 @@ def _surroundings(words: Sequence[str], prometheus: Path) -> Surroundings:
         prometheus=(said.stdout or said.stderr).split()[2],
         tocsin=version(),
     )
+
+
+def _databases() -> str:
+    """Both databases with their versions, as they name themselves."""
+    said = subprocess.run([str(find_binary("postgres")), "--version"], capture_output=True, text=True, check=True)
+    return f"SQLite {sqlite3.sqlite_version} and PostgreSQL {said.stdout.split()[2]}"
 
 
 def _cpu_model(cpuinfo: str) -> str:

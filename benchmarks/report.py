@@ -50,12 +50,12 @@ def page(workload: Workload, costs: Sequence[Cost], surroundings: Surroundings, 
     )
 
 
-def described(surroundings: Surroundings) -> list[str]:
+def described(surroundings: Surroundings, *, database: str = "SQLite") -> list[str]:
     """The surroundings, a line each."""
     return [
         f"Date: {surroundings.date}",
         f"Machine: {surroundings.cpu}, {surroundings.cores} cores; load average at the end {surroundings.load:.1f}",
-        f"Prometheus {surroundings.prometheus}, Tocsin {surroundings.tocsin} on SQLite, Python {surroundings.python}",
+        f"Prometheus {surroundings.prometheus}, Tocsin {surroundings.tocsin} on {database}, Python {surroundings.python}",
     ]
 
 

@@ -2,8 +2,8 @@
 
 Invariant: `send` returns or raises within its deadline, however the peer behaves: a name that does not resolve, a
 handshake that stalls, a body nobody reads, headers or content dripping in byte by byte. The deadline is total, where
-requests' own `timeout` starts anew with every read. Not bounded: the thread a hanging `getaddrinfo` occupies ends only
-when the system's resolver gives up (with glibc's defaults 5 s × 2 × name servers), though nobody waits for it any more.
+requests' own `timeout` starts anew with every read. It connects to addresses that were judged first (engine/destinations.py),
+whatever the name was, and to none of them by way of a proxy.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import urlencode
 
 import requests
@@ -30,6 +29,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
+
+from engine.resolver import Resolver
 
 READ_SIZE: Final = 65536
 _HEAD: Final = 65536
@@ -41,12 +42,6 @@ class DeadlineExceeded(requests.exceptions.Timeout):
 
 class BodyTooLarge(requests.exceptions.RequestException):
     """The answer has more bytes, once decompressed, than the session accepts."""
-
-
-class Lookup(Protocol):
-    """`socket.getaddrinfo`, as far as it is used here."""
-
-    def __call__(self, host: str, port: int, *, type: int) -> list[Any]: ...  # noqa: A002 (the standard library's name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +59,8 @@ class BoundedSession(requests.Session):
 
     `deadline` is total and can be shortened or extended per call by requests' `timeout` (seconds). `max_bytes` counts
     decompressed bytes. Up to `workers` connections stay open between calls; more threads work too, each opening one more.
-    The fields of a POST go into its body, not into the URL. `decode` is what `response.json()` calls.
+    `resolver` says where names lead and which addresses are refused. The fields of a POST go into its body, not into the
+    URL. `decode` is what `response.json()` calls, `hidden` are texts that `last` repeats nowhere.
     """
 
     def __init__(
@@ -74,14 +70,16 @@ class BoundedSession(requests.Session):
         max_bytes: int,
         workers: int = 8,
         decode: Callable[[bytes], object] = json.loads,
-        lookup: Lookup = socket.getaddrinfo,
+        hidden: Sequence[str] = (),
+        resolver: Resolver | None = None,
     ) -> None:
         super().__init__()
         self.trust_env = False
         self._deadline, self._max_bytes, self._decode = deadline, max_bytes, decode
+        self._hidden = tuple(text.encode() for text in hidden)
         self._thread = _ThreadState()
         self._prepared: dict[object, requests.PreparedRequest] = {}
-        self._adapter = _BoundedAdapter(workers, _Connector(lookup, self._thread))
+        self._adapter = _BoundedAdapter(workers, _Connector(resolver or Resolver(), self._thread))
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 
@@ -148,11 +146,16 @@ class BoundedSession(requests.Session):
         response._content_consumed = True  # type: ignore[attr-defined]  # requests' own mark, absent from its stubs
         # Bound to the body, not to the response: a cycle would keep each large answer until the next full collection.
         response.json = partial(self._decode, body)  # type: ignore[method-assign]
-        location = response.headers.get("Location")
-        self._thread.last = Exchange(
-            status=response.status_code, reason=response.reason or "", location=location, head=body[:_HEAD]
-        )
+        self._thread.last = self._kept(response, body)
         return response
+
+    def _kept(self, response: requests.Response, body: bytes) -> Exchange:
+        # Error pages are quoted in what we say, and may repeat what they were sent. Only its head is searched.
+        location, head = response.headers.get("Location"), body[:_HEAD]
+        for secret in self._hidden:
+            head = head.replace(secret, b"***")
+            location = location and location.replace(secret.decode(), "***")
+        return Exchange(status=response.status_code, reason=response.reason or "", location=location, head=head)
 
     def _chunks(self, response: requests.Response) -> Iterator[bytes]:
         """The decompressed body as it arrives. `read1` returns what is there; `stream` would wait for a full chunk."""
@@ -191,9 +194,9 @@ class _ThreadState(threading.local):
 
 @dataclass(frozen=True, slots=True)
 class _Connector:
-    """Opens sockets within the deadline of the calling thread, resolving names on a thread that can be left behind."""
+    """Opens sockets within the deadline of the calling thread, to addresses the resolver allows."""
 
-    lookup: Lookup
+    resolver: Resolver
     thread: _ThreadState
 
     def connect(self, connection: HTTPConnection) -> socket.socket:
@@ -213,25 +216,14 @@ class _Connector:
         raise NewConnectionError(connection, f"no connection: {failure}") from failure
 
     def _resolve(self, connection: HTTPConnection, host: str, port: int) -> list[str]:
-        answers: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
-        threading.Thread(target=self._look_up, args=(host, port, answers), name="lookup", daemon=True).start()
         try:
-            answer = answers.get(timeout=self.thread.remaining())
-        except queue.Empty as error:
-            raise ConnectTimeoutError(connection, f"the name {host} did not resolve in time") from error
-        if isinstance(answer, socket.gaierror):
-            raise NameResolutionError(host, connection, answer) from answer
-        if isinstance(answer, OSError):
-            raise NewConnectionError(connection, f"{host} did not resolve: {answer}") from answer
-        return list(dict.fromkeys(entry[4][0] for entry in answer))
-
-    def _look_up(self, host: str, port: int, answers: queue.SimpleQueue[list[Any] | OSError]) -> None:
-        try:
-            answers.put(self.lookup(host, port, type=socket.SOCK_STREAM))
+            return self.resolver.addresses(host, port, self.thread.remaining)
+        except TimeoutError as error:
+            raise ConnectTimeoutError(connection, str(error)) from error
+        except socket.gaierror as error:
+            raise NameResolutionError(host, connection, error) from error
         except OSError as error:
-            answers.put(error)
-        except UnicodeError:
-            answers.put(socket.gaierror(socket.EAI_NONAME, "not a host name"))
+            raise NewConnectionError(connection, f"{host}: {error}") from error
 
 
 class _DeadlineReader(io.RawIOBase):

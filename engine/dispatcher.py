@@ -17,8 +17,9 @@ from engine.addressing import Addressing, Reach
 from engine.core.alert import Alert, State
 from engine.core.flush import Flush, Group, Target, flush
 from engine.core.grouping import place
-from engine.core.muting import Mute, mutes
 from engine.core.notifying import Decision
+from engine.muting import Muting
+from engine.muting import entries as muting_entries
 from engine.store import alerts as alert_rows
 from engine.store import channel_state, groups, ledger, outbox
 from engine.store.database import Database
@@ -40,6 +41,7 @@ class Dispatcher:
     database: Database
     feed: DefinitionFeed
     addressing: Addressing
+    muting: Muting
     telling: Telling
     metrics: Metrics
     advance: Callable[[], None]
@@ -50,8 +52,10 @@ class Dispatcher:
         """Flush every group that is due; answers when the next one is."""
         with self.database.read() as connection:
             now = self.database.now(connection)
-            self.feed.refresh(connection)
+            definitions = self.feed.refresh(connection)
             ready = groups.due(connection, now, BATCH)
+            if ready:
+                self.muting.refresh(connection, definitions.inhibit_rules)
         sent = [self.flush(group_id) for group_id in ready]
         if any(sent):
             self.advance()
@@ -75,7 +79,7 @@ class Dispatcher:
         standings = groups.standings(connection, group.id)
         alerts = _alerts(connection, group, standings)
         reach = self.addressing.reach(policy, definitions, _believing(standings))
-        muted = mutes(alerts.values(), definitions.silences, now)
+        muted = self.muting.mutes(connection, alerts.values(), definitions, now, policy)
         decided = flush(
             group,
             tuple(alerts.values()),
@@ -198,7 +202,7 @@ def _last(standing: Standing | None) -> tuple[object, str]:
 
 def _entries(group: Group, decided: Flush, standings: Mapping[Target, Standing], reach: Reach) -> list[Entry]:
     """What the ledger learns: every message, every change of mind, every new mute. A steady flush writes nothing."""
-    entries = [*_mute_entries(group, decided.mutes, decided.at)]
+    found = muting_entries(group, decided.mutes, decided.at)
     for target, decision in decided.decisions.items():
         if not decision.reason.sends and decision.reason.value == _last(standings.get(target))[1]:
             continue
@@ -212,37 +216,15 @@ def _entries(group: Group, decided: Flush, standings: Mapping[Target, Standing],
         if reach.problems:
             detail["problems"] = dict(reach.problems)
         ids = sorted(decision.firing | decision.resolved) or sorted(decision.told.firing)
-        entries.append(_entry(group, decided.at, Kind.DECISION, decision.reason.value, ids=ids, detail=detail))
-    return entries
-
-
-def _mute_entries(group: Group, muted: Mapping[int, Mute], at: datetime) -> list[Entry]:
-    if group.muted == frozenset(muted):
-        return []
-    by: dict[Mute, list[int]] = {}
-    for alert_id, mute in muted.items():
-        by.setdefault(mute, []).append(alert_id)
-    entries = []
-    for mute, ids in by.items():
-        until = None if mute.until is None else mute.until.isoformat()
-        entries.append(
-            _entry(group, at, Kind.MUTE, mute.kind.value, ids=sorted(ids), detail={"by": mute.by, "until": until})
+        found.append(
+            Entry(
+                at=decided.at,
+                kind=Kind.DECISION,
+                reason=decision.reason.value,
+                subject_type=Subject.GROUP,
+                subject_id=str(group.id),
+                alert_ids=ids,
+                detail=detail,
+            )
         )
-    ended = sorted(group.muted - muted.keys())
-    if ended:
-        entries.append(_entry(group, at, Kind.MUTE, "ended", ids=ended, detail={}))
-    return entries
-
-
-def _entry(
-    group: Group, at: datetime, kind: Kind, reason: str, *, ids: list[int], detail: Mapping[str, object]
-) -> Entry:
-    return Entry(
-        at=at,
-        kind=kind,
-        reason=reason,
-        subject_type=Subject.GROUP,
-        subject_id=str(group.id),
-        alert_ids=ids,
-        detail=detail,
-    )
+    return found

@@ -24,9 +24,10 @@ from engine.judging import Judge, Judgement
 from engine.loop import guarded
 from engine.memory import Known, Memory
 from engine.prometheus import QueryErrorKind
-from engine.querying import Querying
+from engine.querying import Querying, Refined
+from engine.refining import Refining
 from engine.rota import Rota
-from engine.store import alerts, rule_status, units
+from engine.store import alerts, rule_status, severities, units
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed, Definitions
 from engine.store.rule_status import Health, RuleStatus
@@ -62,6 +63,8 @@ class Evaluator:
     pool: Executor
     advance: Callable[[], None]
     datasource_health: Callable[[str, str | None], None]
+    refining: Refining = field(default_factory=Refining)
+    _ranks: Mapping[str, int] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _orphans_at: datetime | None = None
@@ -72,8 +75,10 @@ class Evaluator:
             now = self.database.now(connection)
             definitions = self.feed.refresh(connection)
         changed = self.rota.keep(definitions, now)
+        self.metrics.definition_version.set(definitions.version)
         if changed or self._orphans_at is None or now >= self._orphans_at:
             self._orphans_at = now + ORPHAN_CHECK
+            self._read_ranks()
             self._end_orphans(definitions, now)
         if changed:
             self._note_quarantined(definitions, now)
@@ -135,7 +140,9 @@ class Evaluator:
         if datasource is None:
             return {}
         unseen = frozenset(name for name in rules if _never_had_data(known.statuses.get(name)))
-        replies = self.querying.ask(datasource, rules, slot - schedule.query_offset, unseen=unseen)
+        rows = definitions.thresholds
+        refined = Refined(since=slot, until=slot + schedule.interval, rows=rows)
+        replies = self.querying.ask(datasource, rules, slot - schedule.query_offset, unseen=unseen, refined=refined)
         failures = [
             str(reply.error) for reply in replies.values() if reply.error is not None and reply.error.kind in OUTAGES
         ]
@@ -144,10 +151,21 @@ class Evaluator:
         gap = schedule.interval * missed
         return {
             name: self.judge.judge(
-                rule, replies[name], known.alerts[name], known.statuses.get(name), slot=slot, gap=gap
+                rule,
+                replies[name],
+                known.alerts[name],
+                known.statuses.get(name),
+                slot=slot,
+                gap=gap,
+                refinement=self.refining.refinement(rule, rows.get(name, ()), self._ranks),
             )
             for name, rule in rules.items()
         }
+
+    def _read_ranks(self) -> None:
+        """The ranks order the levels in what a rule's status says; a flush reads them anew for what it decides."""
+        with self.database.read() as connection:
+            self._ranks = severities.ranks(connection)
 
     def _end_orphans(self, definitions: Definitions, now: datetime) -> None:
         with self.database.read() as connection:

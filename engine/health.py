@@ -59,6 +59,11 @@ class Vitals:
         self._queried.add(name)
         self._note_datasource(name, error)
 
+    def datasource_errors(self) -> Mapping[str, str | None]:
+        """How each datasource answered last, by name; `None` is well, and one that was never asked is absent."""
+        with self._guard:
+            return dict(self._datasources)
+
     def channel(self, name: str, error: str | None) -> None:
         """Hear what came of the last send to a channel."""
         with self._guard:

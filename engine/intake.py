@@ -110,6 +110,13 @@ def _placed(number: int, placement: Placement, group_id: int, slot: datetime) ->
     )
 
 
+def _governed(alert: Alert) -> dict[str, object]:
+    """The threshold row and its number, for an alert that one governed at its transition."""
+    if alert.threshold_id is None or alert.threshold is None:
+        return {}
+    return {"threshold_id": alert.threshold_id, "threshold": alerts.value_text(alert.threshold)}
+
+
 def _transition(change: Change, number: int, slot: datetime) -> Entry:
     alert = change.alert
     return Entry(
@@ -124,5 +131,6 @@ def _transition(change: Change, number: int, slot: datetime) -> Entry:
             "value": alerts.value_text(alert.value),
             "rule_id": alert.source,
             "rule_version": alert.rule_version,
+            **_governed(alert),
         },
     )

@@ -11,7 +11,7 @@ from engine.health import Vitals
 from engine.querying import Querying
 from engine.store import alerts, outbox, rule_status
 from engine.store.database import Database
-from engine.store.definitions import DefinitionFeed
+from engine.store.definitions import COMPARE_EVERY, DefinitionFeed
 from engine.store.rule_status import Health
 from engine.telemetry import Metrics
 
@@ -28,14 +28,23 @@ class Janitor:
     feed: DefinitionFeed
     querying: Querying
     _count_at: datetime | None = None
+    _compare_at: datetime | None = None
 
     def tick(self) -> datetime | None:
-        """Count what the gauges show, and ask each datasource whether it is there."""
+        """Count what the gauges show, ask each datasource whether it is there, and compare definitions with their tables."""
         now = self.database.clock.now()
         if self._count_at is None or now >= self._count_at:
             self._count()
             self._count_at = now + COUNT_EVERY
+        if self._compare_at is None or now >= self._compare_at:
+            self._compare()
+            # On a grid, so that late ticks do not stretch the round; turns that nobody took are not made up for.
+            self._compare_at = max(self._compare_at or now, now - COMPARE_EVERY) + COMPARE_EVERY
         return None
+
+    def _compare(self) -> None:
+        with self.database.read() as connection:
+            self.feed.compare(connection)
 
     def _count(self) -> None:
         with self.database.read() as connection:

@@ -6,17 +6,21 @@ Between the pure decision (core.evaluation) and the loop: it renders templates a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from engine.core.alert import Alert, Change, Sample, State
-from engine.core.evaluation import DuplicateLabelSetError, Evaluation, credit_gap, evaluate, labelled
+from engine.core.evaluation import DuplicateLabelSetError, Element, Evaluation, credit_gap, evaluate, labelled
+from engine.core.levels import levelled
 from engine.querying import Reply
 from engine.store.rule_status import Health, RuleStatus
-from rules import templates
+from rules import query, templates, thresholds
 from rules.errors import LabelError
 from rules.labels import Labels
+from rules.problems import Problem
 from rules.rule import Rule
+from rules.thresholds import Threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,19 @@ class Judgement:
     error: str | None = None
     sample_count: int = 0
     duration: timedelta = field(default=timedelta(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refinement:
+    """The threshold rows of a rule, the ranks of severities, and what is wrong with the rows beside the rule."""
+
+    rows: tuple[Threshold, ...] = ()
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+PLAIN: Final = Refinement()
+"""That of a rule without rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,14 @@ class Judge:
         *,
         slot: datetime,
         gap: timedelta,
+        refinement: Refinement = PLAIN,
     ) -> Judgement:
         """The rule at `slot`. An error leaves every alert as it is: no evidence, no change, and never a false resolve."""
         error = None if reply.error is None else str(reply.error)
         evaluation = Evaluation(alerts=credit_gap(before, gap, slot))
         if error is None:
             try:
-                elements = labelled(rule, reply.samples, self._expand)
+                elements = self._elements(rule, reply, evaluation.alerts, refinement, slot)
             except (DuplicateLabelSetError, LabelError) as refused:
                 error = str(refused)
             else:
@@ -65,11 +83,21 @@ class Judge:
             alerts=after,
             changes=changes,
             touched=_touched(before, after),
-            status=_status(rule, reply, error, status, slot),
+            status=_status(rule, reply, error, status, slot=slot, problems=refinement.problems),
             error=error,
             sample_count=len(reply.samples),
             duration=reply.duration,
         )
+
+    def _elements(
+        self, rule: Rule, reply: Reply, before: Mapping[Labels, Alert], refinement: Refinement, slot: datetime
+    ) -> Mapping[Labels, Element]:
+        """What is active: every sample of a rule without rows, else the levels each sample reaches."""
+        comparison = query.comparison(rule) if refinement.rows else None
+        if comparison is None:
+            return labelled(rule, reply.samples, self._expand)
+        levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
+        return levelled(rule, reply.samples, self._expand, condition=comparison.condition, levels=levels, before=before)
 
     def _told(self, rule: Rule, change: Change) -> Change:
         """The change with its annotations rendered, as its alert stands at the transition."""
@@ -88,12 +116,26 @@ def _touched(before: Mapping[Labels, Alert], after: Mapping[Labels, Alert]) -> l
         known = before.get(labels)
         if known is None or known.state is not alert.state:
             continue
-        if (known.active_at, known.keep_firing_since) != (alert.active_at, alert.keep_firing_since):
+        if _kept(known) != _kept(alert):
             moved.append(alert)
     return moved
 
 
-def _status(rule: Rule, reply: Reply, error: str | None, known: RuleStatus | None, slot: datetime) -> RuleStatus | None:
+def _kept(alert: Alert) -> tuple[object, ...]:
+    """What is kept of an alert between its transitions, its value aside."""
+    governed = alert.threshold, alert.threshold_id
+    return alert.active_at, alert.keep_firing_since, *governed, alert.sample_labels
+
+
+def _status(
+    rule: Rule,
+    reply: Reply,
+    error: str | None,
+    known: RuleStatus | None,
+    *,
+    slot: datetime,
+    problems: Sequence[Problem],
+) -> RuleStatus | None:
     """The rule's status, `None` when nothing about it changed."""
     before = known or RuleStatus(rule_id=rule.id, health=Health.UNKNOWN, changed_at=slot)
     last_data_at = before.last_data_at or (slot if reply.has_data else None)
@@ -101,6 +143,7 @@ def _status(rule: Rule, reply: Reply, error: str | None, known: RuleStatus | Non
         rule_id=rule.id,
         health=_health(reply, error, last_data_at),
         last_error=error,
+        problems=tuple({**asdict(one), "severity": one.severity.value} for one in problems),
         checked_version=rule.version,
         good_version=rule.version,
         last_data_at=last_data_at,

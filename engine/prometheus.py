@@ -13,7 +13,7 @@ Nothing is asked twice: retrying is the caller's decision.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Final
@@ -39,6 +39,7 @@ from engine.query_answer import (
     read_document,
     refusal,
 )
+from engine.resolver import Resolver
 
 __all__ = ["Answer", "Prometheus", "QueryError", "QueryErrorKind", "Series"]
 
@@ -62,7 +63,8 @@ class Prometheus:
 
     `url` may carry a path prefix and `user:password@`, which `auth` replaces. `workers` connections stay open between
     calls. `max_bytes` bounds one answer after decompression. `verify` is as in requests: True, False, or the path of a
-    CA bundle. Raises ValueError for settings that can never work, naming the setting and never its secret.
+    CA bundle. `hidden` are texts that no error repeats, even where the server does. `resolver` says where names lead, and
+    which addresses are refused. Raises ValueError for settings that can never work, naming the setting and never its secret.
     """
 
     __slots__ = ("_address", "_connect", "_server_timeout", "_session")
@@ -77,13 +79,22 @@ class Prometheus:
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
         verify: bool | str = True,
+        hidden: Sequence[str] = (),
+        resolver: Resolver | None = None,
     ) -> None:
         if workers < 1 or max_bytes < 1 or timeout < _MILLISECOND:
             raise ValueError("workers and max_bytes must be at least 1, timeout at least 1 ms")
         parts = _checked_url(url)
         self._address = _address(parts)
         self._server_timeout = f"{timeout // _MILLISECOND}ms"
-        self._session = BoundedSession(deadline=timeout, max_bytes=max_bytes, workers=workers, decode=_library_view)
+        self._session = BoundedSession(
+            deadline=timeout,
+            max_bytes=max_bytes,
+            workers=workers,
+            decode=_library_view,
+            hidden=hidden,
+            resolver=resolver,
+        )
         self._session.verify = verify
         self._session.auth = _basic_auth(auth or _credentials(parts))
         if _is_loopback(parts.hostname or ""):

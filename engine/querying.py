@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from engine.telemetry import Metrics
 from rules import query
 from rules.datasource import Datasource
 from rules.rule import Rule
+from rules.thresholds import Threshold
 
 
 class Client(Protocol):
@@ -39,9 +40,22 @@ class Reply:
     duration: timedelta = timedelta(0)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refined:
+    """The threshold rows by rule id, and from when until before when their answer is to serve."""
+
+    since: datetime
+    until: datetime
+    rows: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
+
+    def query_of(self, rule: Rule) -> str:
+        """What to ask for the rule."""
+        return query.asked(rule, self.rows.get(rule.id, ()), since=self.since, until=self.until)
+
+
 @dataclass(frozen=True, slots=True)
 class _Connected:
-    version: int
+    datasource: Datasource
     clients: tuple[Client, ...]
     pool: Executor
 
@@ -67,16 +81,29 @@ class Querying:
         self._guard = threading.Lock()
 
     def ask(
-        self, datasource: Datasource, rules: Mapping[str, Rule], at: datetime, *, unseen: frozenset[str]
+        self,
+        datasource: Datasource,
+        rules: Mapping[str, Rule],
+        at: datetime,
+        *,
+        unseen: frozenset[str],
+        refined: Refined | None = None,
     ) -> dict[str, Reply]:
         """The reply of each rule at `at`; rules with the same query share one. Never raises for a query that fails.
 
-        `unseen` are rules whose left side never had data: an empty answer of theirs is followed by a count of it.
+        `unseen` are rules whose left side never had data: an empty answer of theirs is followed by a count of it. A rule
+        with threshold rows is asked for every series one of them may need.
         """
-        texts = {rule_id: query.query_text(rule) for rule_id, rule in rules.items()}
+        refined = refined or Refined(since=at, until=at)
+        texts = {rule_id: refined.query_of(rule) for rule_id, rule in rules.items()}
         replies = self._ask_each(datasource, set(texts.values()), at)
         found = {rule_id: replies[text] for rule_id, text in texts.items()}
         return found | self._look_for_data(datasource, rules, found, at, unseen)
+
+    def values(self, datasource: Datasource, rule: Rule, at: datetime) -> Reply:
+        """Every series of the rule's left side at `at`, whatever its value; none where the rule does not split."""
+        left = query.left_side(rule)
+        return Reply() if left is None else self._ask_each(datasource, {left}, at)[left]
 
     def probe(self, datasource: Datasource, tell: Callable[[str, str | None], None]) -> None:
         """Ask in the background whether the datasource answers at all, and tell its name and error, `None` when it does."""
@@ -139,10 +166,10 @@ class Querying:
     def _to(self, datasource: Datasource) -> _Connected:
         with self._guard:
             known = self._connected.get(datasource.name)
-            if known is not None and known.version == datasource.version:
+            if known is not None and known.datasource == datasource:
                 return known
             fresh = _Connected(
-                datasource.version,
+                datasource,
                 self._connect(datasource),
                 self._executor(self._workers, f"query-{datasource.name}"),
             )

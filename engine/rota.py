@@ -34,8 +34,9 @@ class Rota:
     epoch: int = 0
     _definitions: Definitions | None = None
     _beat_at: datetime | None = None
-    _schedules: dict[tuple[str, int], Schedule] = field(default_factory=dict)
+    _schedules: dict[tuple[object, ...], Schedule] = field(default_factory=dict)
     _rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    _units: Mapping[str, Schedule] = field(default_factory=dict)
 
     @property
     def holder(self) -> str:
@@ -71,7 +72,7 @@ class Rota:
 
     def schedule_of(self, rule: Rule) -> Schedule:
         """When this rule is evaluated."""
-        key = (rule.id, rule.version)
+        key = _decisive(rule)
         known = self._schedules.get(key)
         if known is None:
             known = schedule(
@@ -85,21 +86,32 @@ class Rota:
 
     def _follow(self, definitions: Definitions) -> None:
         enabled = [rule for rule in definitions.rules.values() if rule.enabled]
-        found: dict[str, list[str]] = {}
+        current: dict[tuple[object, ...], Schedule] = {}
+        found: dict[Schedule, list[str]] = {}
         for rule in enabled:
-            found.setdefault(self.schedule_of(rule).id, []).append(rule.id)
-        self._rules = {unit_id: tuple(names) for unit_id, names in found.items()}
-        current = {(rule.id, rule.version) for rule in enabled}
-        self._schedules = {key: value for key, value in self._schedules.items() if key in current}
+            one = current[_decisive(rule)] = self.schedule_of(rule)
+            found.setdefault(one, []).append(rule.id)
+        units_rules: dict[str, list[str]] = {}
+        for one, names in found.items():
+            units_rules.setdefault(one.id, []).extend(names)
+        self._units = {one.id: one for one in found}
+        self._rules = {unit_id: tuple(names) for unit_id, names in units_rules.items()}
+        # Replaced and never gone through: those who ask about single rules add to it meanwhile.
+        self._schedules = current
 
     def _renew(self, *, changed: bool, now: datetime) -> None:
         with self.database.write() as connection:
             if not nodes.beat(connection, self.node, self.epoch, now=now, lease=self.lease):
                 raise DeposedError(f"another process runs as node {self.node!r}; set TOCSIN_NODE to tell them apart")
             if changed:
-                needed = {one.id: one for one in self._schedules.values()}
                 present = units.ids(connection)
-                units.add(connection, [one for name, one in needed.items() if name not in present], now)
-                units.remove(connection, present - needed.keys())
+                units.add(connection, [one for name, one in self._units.items() if name not in present], now)
+                units.remove(connection, present - self._units.keys())
             units.claim(connection, self.holder, now)
         self._beat_at = now + self.lease / 3
+
+
+def _decisive(rule: Rule) -> tuple[object, ...]:
+    """All of the rule that its schedule hangs on; not its version, which a row replaced in a shell begins anew."""
+    asked = rule.expr, rule.metric_name, rule.condition, rule.threshold
+    return rule.datasource, rule.interval, rule.query_offset, *asked

@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
-from engine import fallback, single
+from engine import connecting, fallback, single
 from engine.addressing import Addressing, Deliver
 from engine.clock import Clock, SystemClock
+from engine.core.alert import Alert
+from engine.core.levels import Effective
+from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
-from engine.delivery import references
 from engine.delivery.addresses import Unconfigured
 from engine.delivery.deliver import deliver
 from engine.dispatcher import Dispatcher
@@ -27,8 +30,9 @@ from engine.janitor import Janitor
 from engine.judging import Judge
 from engine.loop import Loop, Tick
 from engine.memory import Memory
-from engine.prometheus import Prometheus
+from engine.muting import Muting
 from engine.querying import Client, Querying
+from engine.resolver import Resolver
 from engine.rota import Rota
 from engine.sender import Sender
 from engine.settings import Delivery, Settings
@@ -36,6 +40,7 @@ from engine.store import schema
 from engine.store.database import Database, connect
 from engine.store.definitions import DefinitionFeed
 from engine.store.door import OUT_OF_REACH, Connection
+from engine.store.listening import Ear, ear
 from engine.telemetry import Metrics
 from engine.telling import Telling
 from engine.timings import Timing, timings
@@ -48,7 +53,9 @@ DRAIN: Final = timedelta(seconds=10)
 """How long a stop waits for ticks, evaluations and sends under way."""
 
 UNIT_WORKERS: Final = 8
-LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch")
+LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch", "listener")
+FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
+"""The loops to which an edit makes a difference at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,9 +71,11 @@ class Service:
     querying: Querying
     loops: tuple[Loop, ...]
     pools: tuple[Executor, ...]
+    muting: Muting
     vitals: Vitals
     trials: Trials
     lock: single.Lock | None
+    listener: Ear | None
     failed: threading.Event = field(default_factory=threading.Event)
     _started: bool = False
 
@@ -90,10 +99,9 @@ class Service:
         for loop in self.loops:
             loop.stop()
         if self._started:
-            until = self.clock.monotonic() + DRAIN.total_seconds()
-            for loop in self.loops:
-                if not loop.join(timedelta(seconds=max(0.0, until - self.clock.monotonic()))):
-                    structlog.get_logger("tocsin").warning("loop did not end in time", loop=loop.name)
+            self._join()
+        if self.listener is not None:
+            self.listener.close()
         for pool in self.pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self.querying.close()
@@ -119,6 +127,24 @@ class Service:
         """Send a message that says it is a test."""
         return self.trials.test_channel(channel)
 
+    def effective(self, rule: Rule) -> Effective:
+        """Which threshold row governs each of the rule's series now, and why. Nothing is written."""
+        return self.trials.effective(rule)
+
+    def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes:
+        """What mutes each of these alerts now, on every route it takes."""
+        return self.muting.mutes(connection, alerts, self.feed.refresh(connection), self.database.now(connection))
+
+    def datasource_errors(self) -> Mapping[str, str | None]:
+        """How each datasource answered when it was last asked, by name; `None` is well, one never asked is absent."""
+        return self.vitals.datasource_errors()
+
+    def _join(self) -> None:
+        until = self.clock.monotonic() + DRAIN.total_seconds()
+        for loop in self.loops:
+            if not loop.join(timedelta(seconds=max(0.0, until - self.clock.monotonic()))):
+                structlog.get_logger("tocsin").warning("loop did not end in time", loop=loop.name)
+
     def _leave(self) -> None:
         try:
             self.rota.leave()
@@ -137,7 +163,7 @@ class Doors:
     """The ways out of the engine, for a caller that puts others in: time, delivery, datasources, threads."""
 
     clock: Clock = field(default_factory=SystemClock)
-    deliver: Deliver = deliver
+    deliver: Deliver | None = None
     connect: Callable[[Datasource], tuple[Client, ...]] | None = None
     executor: Callable[[int, str], Executor] = threads
 
@@ -154,6 +180,9 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         "janitor": _janitor(parts).tick,
         "watch": parts.vitals.watch,
     }
+    listener = _listener(parts)
+    if listener is not None:
+        ticks["listener"] = listener.tick
     failed = threading.Event()
     return Service(
         settings=settings,
@@ -165,9 +194,11 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         querying=parts.querying,
         loops=tuple(_loop(parts, name, tick, died=failed.set) for name, tick in ticks.items()),
         pools=(unit_pool, send_pool),
+        muting=parts.muting,
         vitals=parts.vitals,
         trials=_trials(parts),
         lock=single.lock_for(parts.database),
+        listener=listener,
         failed=failed,
     )
 
@@ -178,6 +209,7 @@ class _Parts:
 
     settings: Settings
     doors: Doors
+    deliver: Deliver
     database: Database
     feed: DefinitionFeed
     metrics: Metrics
@@ -185,6 +217,7 @@ class _Parts:
     querying: Querying
     judge: Judge
     addressing: Addressing
+    muting: Muting
     vitals: Vitals
     wakes: Mapping[str, threading.Event]
 
@@ -194,10 +227,12 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
     database = connect(settings.database_url, doors.clock)
     environment = _environment(settings)
     addressing = Addressing(environment)
-    voice = Fallback(send=_voice(settings, environment, doors), clock=doors.clock)
+    way_out = _deliverer(settings, doors)
+    voice = Fallback(send=_voice(settings, environment, way_out, doors.clock), clock=doors.clock)
     return _Parts(
         settings=settings,
         doors=doors,
+        deliver=way_out,
         database=database,
         feed=DefinitionFeed(now=database.now),
         metrics=metrics,
@@ -211,18 +246,21 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
         ),
         judge=Judge(settings.external_url),
         addressing=addressing,
+        muting=Muting(),
         vitals=Vitals(database=database, clock=doors.clock, fallback=voice, timeout=settings.health_check_timeout),
         wakes={name: threading.Event() for name in LOOPS},
     )
 
 
-def _voice(settings: Settings, environment: Callable[[], Mapping[str, str]], doors: Doors) -> Callable[[str], Outcome]:
+def _voice(
+    settings: Settings, environment: Callable[[], Mapping[str, str]], way_out: Deliver, clock: Clock
+) -> Callable[[str], Outcome]:
     return fallback.sender(
         settings.fallback_channel,
         environment,
-        doors.deliver,
+        way_out,
         settings.delivery_timeout,
-        doors.clock,
+        clock,
         node=settings.node,
         external_url=settings.external_url,
     )
@@ -245,9 +283,22 @@ def _loop(parts: _Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> 
         wake=parts.wakes[name],
         clock=parts.doors.clock,
         metrics=parts.metrics,
-        listen=parts.vitals.listener(name),
+        # Deaf is not ill: without the listener an edit is in force a second later.
+        listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
         died=died,
     )
+
+
+def _listener(parts: _Parts) -> Ear | None:
+    """What wakes the loops at an edit; `None` under a virtual clock, which nobody waits by."""
+    if parts.doors.clock.authoritative:
+        return None
+
+    def wake() -> None:
+        for name in FOLLOWERS:
+            parts.wakes[name].set()
+
+    return ear(parts.database, wake)
 
 
 def _evaluator(parts: _Parts, pool: Executor) -> Evaluator:
@@ -271,6 +322,7 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         database=parts.database,
         feed=parts.feed,
         addressing=parts.addressing,
+        muting=parts.muting,
         telling=Telling(parts.settings.external_url, _shown(parts.settings.prometheus_url)),
         metrics=parts.metrics,
         advance=parts.wakes["sender"].set,
@@ -283,7 +335,7 @@ def _sender(parts: _Parts, pool: Executor) -> Sender:
         database=parts.database,
         feed=parts.feed,
         addressing=parts.addressing,
-        deliver=parts.doors.deliver,
+        deliver=parts.deliver,
         holder=lambda: parts.rota.holder,
         metrics=parts.metrics,
         pool=pool,
@@ -310,34 +362,34 @@ def _trials(parts: _Parts) -> Trials:
         querying=parts.querying,
         judge=parts.judge,
         addressing=parts.addressing,
-        deliver=parts.doors.deliver,
+        deliver=parts.deliver,
         deadline=parts.settings.delivery_timeout,
         interval=parts.settings.evaluation_interval,
     )
 
 
 def _environment(settings: Settings) -> Callable[[], Mapping[str, str]]:
-    """What `env:` references are read from: the process's environment, with the settings' own defaults filled in."""
-    return lambda: {"TOCSIN_PROMETHEUS_URL": settings.prometheus_url, **settings.environment}
+    """What references are read from: the process's environment, with the settings' own defaults filled in."""
+    known = settings.environment
+    filled = replace(known, environment={"TOCSIN_PROMETHEUS_URL": settings.prometheus_url, **known})
+    return lambda: filled
 
 
 def _connector(
     settings: Settings, environment: Callable[[], Mapping[str, str]]
 ) -> Callable[[Datasource], tuple[Client, ...]]:
-    def connected(datasource: Datasource) -> tuple[Client, ...]:
-        urls = [references.resolve(url, environment()) for url in datasource.urls]
-        return tuple(
-            Prometheus(
-                url,
-                workers=settings.query_concurrency,
-                timeout=settings.query_timeout,
-                max_bytes=settings.query_max_bytes,
-            )
-            for url in urls
-            if url
-        )
+    bounds = connecting.Bounds(
+        workers=settings.query_concurrency,
+        timeout=settings.query_timeout,
+        max_bytes=settings.query_max_bytes,
+        resolver=Resolver(private=settings.private_addresses),
+    )
+    return lambda datasource: connecting.clients(datasource, environment, bounds)
 
-    return connected
+
+def _deliverer(settings: Settings, doors: Doors) -> Deliver:
+    """The way out; one resolver for all sends, so that the look-ups of all of them together are bounded."""
+    return doors.deliver or partial(deliver, resolver=Resolver(private=settings.private_addresses))
 
 
 def _shown(url: str) -> str:

@@ -25,13 +25,14 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine import fallback
+from engine.delivery import references, sealing
+from engine.delivery.references import Sources
+from engine.destinations import PrivateAddresses
 from engine.telemetry import LogFormat, LogLevel, without_credentials
 from rules import durations
 from rules.errors import ChannelError, DurationError
@@ -42,8 +43,10 @@ KEY_LENGTH: Final = 16
 LONGEST: Final = timedelta(days=1)
 """No span here may be longer; a day of silence between two looks is a mistake, not a setting."""
 
-_SECRET: Final = frozenset({"api_keys", "database_url", "fallback_channel"})
+_SECRET: Final = frozenset({"api_keys", "database_url", "fallback_channel", "secret_keys"})
 """Fields whose values no message repeats."""
+CLIENT: Final = ("TOCSIN_URL", "TOCSIN_API_KEY")
+"""What the commands that ask a running Tocsin read; a server is not disturbed by them."""
 _KUBERNETES: Final = re.compile(r"_SERVICE_(HOST|PORT)(_\w+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$")
 """What Kubernetes sets in every container beside a Service whose name begins with `tocsin`."""
 _SIZES: Final = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -120,6 +123,24 @@ def _keys(text: object) -> tuple[SecretStr, ...]:
     if any(not re.fullmatch(r"[\x21-\x7e]+", key) for key in keys):
         raise _wrong("a key may hold printable ASCII without blanks only, with a comma between two keys")
     return tuple(SecretStr(key) for key in keys)
+
+
+def _secret_keys(text: object) -> tuple[SecretStr, ...]:
+    keys = _listed(text)
+    if not all(sealing.is_key(key) for key in keys):
+        raise _wrong("every key must be a Fernet key, with a comma between two; make one with: tocsin secrets generate")
+    return tuple(SecretStr(key) for key in keys)
+
+
+def _references(text: object) -> tuple[str, ...]:
+    patterns = _listed(text)
+    if not all(re.match(r"env:|file:[/*]", pattern) for pattern in patterns):
+        raise _wrong("write env:NAME or file:/PATH with * for anything, separated by commas, such as env:SLACK_*")
+    return tuple(patterns)
+
+
+def _listed(text: object) -> list[str]:
+    return [part.strip() for part in str(text).split(",") if part.strip()]
 
 
 def _url(text: object) -> str:
@@ -211,6 +232,15 @@ class Settings(BaseSettings):
     fallback_channel: Annotated[str, BeforeValidator(_fallback)] = _named(
         "TOCSIN_FALLBACK_CHANNEL", default="log", shown=False
     )
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_keys)] = _named(
+        "TOCSIN_SECRET_KEY", default=(), shown=False
+    )
+    references: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_references)] = _named(
+        "TOCSIN_REFERENCES", default=references.ALLOWED
+    )
+    private_addresses: Annotated[PrivateAddresses, BeforeValidator(_one_of(PrivateAddresses))] = _named(
+        "TOCSIN_PRIVATE_ADDRESSES", default=PrivateAddresses.ALLOW
+    )
     health_check_timeout: Span = _named(
         "HEALTH_CHECK_TIMEOUT", "TOCSIN_HEALTH_CHECK_TIMEOUT", default=timedelta(seconds=3)
     )
@@ -225,7 +255,7 @@ class Settings(BaseSettings):
         "TOCSIN_LOG_FORMAT", default=LogFormat.AUTO
     )
 
-    _environment: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _environment: Sources = PrivateAttr(default_factory=lambda: Sources({}))
 
     @property
     def listen_host(self) -> str:
@@ -236,16 +266,12 @@ class Settings(BaseSettings):
         return self.listen.port
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The whole environment as it was read, for `env:NAME` references; it holds secrets, and no repr shows it."""
-        return self._environment
+    def environment(self) -> Sources:
+        """The whole environment as it was read, for references, with what they may read and the keys of sealed secrets.
 
-    @field_validator("listen", mode="after")
-    @classmethod
-    def _keys_guard_an_open_address(cls, listen: Listen, info: ValidationInfo) -> Listen:
-        if not listen.is_loopback and not info.data.get("api_keys", "wrong, and told so"):
-            raise _wrong("others can reach this address: set TOCSIN_API_KEYS too, or listen on 127.0.0.1")
-        return listen
+        It holds secrets, and no repr shows them.
+        """
+        return self._environment
 
     @classmethod
     def settings_customise_sources(  # type: ignore[override]  # All arguments come by keyword; one of them matters.
@@ -280,13 +306,17 @@ def load(environment: Mapping[str, str]) -> Settings:
         problems += _problems(error, given)
     if problems:
         raise SettingsError("; ".join(problems))
-    settings._environment = MappingProxyType(dict(environment))
+    settings._environment = Sources(
+        MappingProxyType(dict(environment)),
+        allowed=settings.references,
+        secret_keys=sealing.Keys([key.get_secret_value() for key in settings.secret_keys]),
+    )
     return settings
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
     """A complaint about every variable that looks like ours and is not."""
-    known = [name for choices in names().values() for name in choices]
+    known = [*CLIENT, *(name for choices in names().values() for name in choices)]
     for name in sorted(given):
         if name.upper().startswith(PREFIX) and name not in known and not _from_kubernetes(name, given[name]):
             close = get_close_matches(name.upper(), known, n=1)

@@ -23,6 +23,8 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor
 
+from engine import tracebacks
+
 REDACTED: Final = "***"
 
 _SECRET_KEY: Final = re.compile(
@@ -104,7 +106,7 @@ def _formatter(renderer: Processor) -> logging.Formatter:
         foreign_pre_chain=_shared(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            tracebacks.put_into,
             redact,
             renderer,
         ],
@@ -195,6 +197,9 @@ class Metrics:
         self.build_info.labels(version()).set(1)
         self.definition_problems = self._gauge(
             "definition_problems", "Problems in rules, channels, routes and silences."
+        )
+        self.definition_version = self._gauge(
+            "definition_version", "The newest recorded change of a definition that is in force in this process."
         )
         self.loop_failures = self._counter("loop_failures", "Ticks of a loop that raised.", "loop")
         self.loop_last_tick = self._gauge(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from engine.core.alert import Alert
 from engine.core.facts import AlertFacts, Facts
 from engine.core.flush import Group
-from engine.core.muting import Mute
+from engine.core.muting import Mutes
 from engine.core.notifying import Decision
 from engine.store.definitions import Definitions
 from rules import query
@@ -32,7 +32,7 @@ class Telling:
         decision: Decision,
         alerts: Mapping[int, Alert],
         *,
-        mutes: Mapping[int, Mute],
+        mutes: Mutes,
         definitions: Definitions,
     ) -> Facts:
         """What a message for this decision says: the firing first, each in order of its start."""
@@ -57,6 +57,8 @@ class Telling:
         rule = definitions.rules.get(alert.source)
         if rule is not None:
             try:
+                if alert.threshold_id is not None and alert.threshold is not None:
+                    rule = query.at_threshold(rule, alert.threshold)
                 threshold = query.threshold_text(rule)
                 url = f"{self.prometheus_url}/graph?g0.expr={quote(query.query_text(rule))}&g0.tab=1"
             except RulesError:
@@ -80,6 +82,6 @@ def _began(alert: Alert) -> datetime:
     return alert.fired_at or alert.active_at
 
 
-def _notes(decision: Decision, mutes: Mapping[int, Mute]) -> tuple[str, ...]:
+def _notes(decision: Decision, mutes: Mutes) -> tuple[str, ...]:
     kept = decision.firing & mutes.keys()
     return (f"{len(kept)} of these are muted now, but were told before and still fire",) if kept else ()

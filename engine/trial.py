@@ -11,10 +11,13 @@ from engine.core import messages
 from engine.core.alert import Alert
 from engine.core.facts import AlertFacts, Facts
 from engine.core.grouping import policies
+from engine.core.levels import Effective, effective
 from engine.core.outcome import Delivered, Outcome
 from engine.delivery.addresses import Unconfigured, recipients
 from engine.judging import Judge
-from engine.querying import Querying
+from engine.querying import Querying, Refined
+from engine.refining import Refining
+from engine.store import severities
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed, Definitions
 from rules.channels import Channel
@@ -52,6 +55,7 @@ class Trials:
         with self.database.read() as connection:
             definitions = self.feed.refresh(connection)
             now = self.database.now(connection)
+            ranks = severities.ranks(connection)
         problems = check_rule(rule)
         wait = self._first_page_after(rule, definitions)
         datasource = definitions.datasources.get(rule.datasource)
@@ -59,15 +63,39 @@ class Trials:
             error = f"no datasource {rule.datasource!r} is defined" if datasource is None else None
             return Trial(sample_count=0, alerts=(), problems=problems, error=error, first_page_after=wait)
         at = now - (rule.query_offset or timedelta(0))
-        reply = self.querying.ask(datasource, {rule.id: rule}, at, unseen=frozenset())[rule.id]
-        judged = self.judge.judge(rule, reply, {}, None, slot=now, gap=timedelta(0))
+        rows = definitions.thresholds.get(rule.id, ())
+        refinement = Refining().refinement(rule, rows, ranks)
+        refined = Refined(since=now, until=now, rows={rule.id: refinement.rows})
+        reply = self.querying.ask(datasource, {rule.id: rule}, at, unseen=frozenset(), refined=refined)[rule.id]
+        judged = self.judge.judge(rule, reply, {}, None, slot=now, gap=timedelta(0), refinement=refinement)
         return Trial(
             sample_count=len(reply.samples),
             alerts=tuple(judged.alerts.values()),
-            problems=problems,
+            problems=(*problems, *refinement.problems),
             error=judged.error,
             first_page_after=wait,
         )
+
+    def effective(self, rule: Rule) -> Effective:
+        """Which threshold row governs each series the rule's left side returns at this moment, at each level, and why.
+
+        The rows are those in force for the rule's id.
+        """
+        with self.database.read() as connection:
+            definitions = self.feed.refresh(connection)
+            now = self.database.now(connection)
+            ranks = severities.ranks(connection)
+        rows = definitions.thresholds.get(rule.id, ())
+        datasource = definitions.datasources.get(rule.datasource)
+        refused = effective(rule, rows, (), now, ranks)
+        if refused.error is not None:
+            return refused
+        if datasource is None:
+            return Effective(error=f"no datasource {rule.datasource!r} is defined")
+        reply = self.querying.values(datasource, rule, now - (rule.query_offset or timedelta(0)))
+        if reply.error is not None:
+            return Effective(error=str(reply.error))
+        return effective(rule, rows, reply.samples, now, ranks)
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         """Send a message that says it is a test, to every recipient; answers the first failure, else the last success."""

@@ -1,9 +1,9 @@
 """The triggers that record every change of a definition row, whoever makes it, as revision 0001 makes them.
 
 `definition_changes` gets one row per change: the table, the row's key, its version, who, when, and the row before and
-after, with secrets redacted. Running engines follow it. The version counter and `updated_at` are the triggers' too, so a
-plain UPDATE typed into a shell is versioned as well as one made by REST. A row whose key changes is recorded twice: the
-old key as deleted, the new one as updated.
+after, with secrets redacted, encrypted ones (`enc:`) too. Running engines follow it. The version counter and `updated_at`
+are the triggers' too, so a plain UPDATE typed into a shell is versioned as well as one made by REST. A row whose key changes
+is recorded twice: the old key as deleted, the new one as updated.
 
 PostgreSQL: the author is `SET LOCAL tocsin.author`, else the SQL user. SQLite: the row of `change_author`, else `sql`.
 """
@@ -27,7 +27,7 @@ _KEPT_BY_TRIGGERS = ("version", "updated_at")
 class Definition:
     """A definition table: its key, and its columns with their types (json, boolean, float, or other).
 
-    `instants` are those in which SQLite takes a time typed as text; the table then has `starts_at` and `ends_at`.
+    `instants` are the two in which SQLite takes a time typed as text, the second after the first; either may be NULL.
     """
 
     table: str
@@ -71,6 +71,14 @@ def sqlite_statements(definition: Definition) -> list[str]:
     ]
 
 
+def sqlite_cascade(table: str, key: str, child: str, reference: str) -> str:
+    """What goes with a deleted row goes, and is recorded, also in a shell, where SQLite looks at no foreign key."""
+    return (
+        f'CREATE TRIGGER {table}_deleted_{child} AFTER DELETE ON "{table}" BEGIN '
+        f'DELETE FROM "{child}" WHERE "{reference}" = OLD."{key}"; END'
+    )
+
+
 def _sqlite_row(prefix: str, definition: Definition) -> str:
     """SQL for the row as a JSON object."""
     values = {column: f'{prefix}."{column}"' for column in definition.columns}
@@ -110,7 +118,7 @@ def _sqlite_is_reference(value: str) -> str:
 
 
 def _sqlite_redacted(value: str, column: str) -> str:
-    hidden = "j.type IN ('object', 'array') OR j.value LIKE '%://%@%'"
+    hidden = "j.type IN ('object', 'array') OR j.value LIKE '%://%@%' OR j.value LIKE 'enc:%'"
     made = "json_group_array" if column == "urls" else "json_group_object"
     if column == "settings":
         hidden += "".join(f" OR j.key LIKE '%{word}%'" for word in SECRET_WORDS)
@@ -132,18 +140,18 @@ def _sqlite_conversion(definition: Definition) -> str:
     """
     if not definition.instants:
         return ""
-    table = definition.table
+    table, (first, last) = definition.table, definition.instants
     counted = {column: _sqlite_microseconds(f"NEW.{column}") for column in definition.instants}
     refusals = "".join(
         f"SELECT RAISE(ABORT, '{table}.{column} is no time: write 2026-11-21T12:00:00Z or 2026-11-21 14:00:00+02:00') "
-        f"WHERE {count} IS NULL; "
+        f"WHERE NEW.{column} IS NOT NULL AND {count} IS NULL; "
         for column, count in counted.items()
     )
     assignments = ", ".join(f"{column} = {count}" for column, count in counted.items())
     typed = " OR ".join(f"typeof(NEW.{column}) = 'text'" for column in counted)
     return (
-        f"{refusals}SELECT RAISE(ABORT, '{table}.ends_at is not after {table}.starts_at') "
-        f"WHERE {counted['ends_at']} <= {counted['starts_at']}; "
+        f"{refusals}SELECT RAISE(ABORT, '{table}.{last} is not after {table}.{first}') "
+        f"WHERE {counted[last]} <= {counted[first]}; "
         f'UPDATE {table} SET {assignments} WHERE "{definition.key}" = NEW."{definition.key}" AND ({typed}); '
     )
 
@@ -184,7 +192,7 @@ def postgresql_functions(schema: str) -> list[str]:
         LANGUAGE sql IMMUTABLE AS $$
             SELECT CASE
                 WHEN jsonb_typeof(value) = 'string' AND value #>> '{{}}' ~ '^(env:|file:|$)' THEN value
-                WHEN jsonb_typeof(value) IN ('object', 'array') OR value #>> '{{}}' ~ '://.*@' THEN '"[redacted]"'
+                WHEN jsonb_typeof(value) IN ('object', 'array') OR value #>> '{{}}' ~ '^enc:|://.*@' THEN '"[redacted]"'
                 WHEN all_secret AND name NOT IN ({_quoted(OPEN_NAMES)}) THEN '"[redacted]"'
                 WHEN NOT all_secret AND name ~* '{"|".join(SECRET_WORDS)}' THEN '"[redacted]"'
                 ELSE value END

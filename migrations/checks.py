@@ -44,6 +44,23 @@ def _instant(column: str, dialect: str) -> str:
     return f"typeof({column}) = 'integer' AND {column} BETWEEN -62135510400000000 AND 253402214400000000"
 
 
+def _optional_instant(column: str, dialect: str) -> str:
+    return f"{column} IS NULL OR ({_instant(column, dialect)})"
+
+
+def _period(first: str, last: str, dialect: str) -> dict[str, str]:
+    """Two times in their order, either of them absent where the column may be NULL.
+
+    On SQLite a time typed as text is checked by the table's trigger, and so is its order to the one beside it.
+    """
+    starts = _optional_instant(first, dialect)
+    ends = f"{last} IS NULL OR ({_instant(last, dialect)} AND ({first} IS NULL OR {last} > {first}))"
+    if dialect == "sqlite":
+        starts = f"typeof({first}) = 'text' OR {starts}"
+        ends = f"typeof({first}) = 'text' OR typeof({last}) = 'text' OR {ends}"
+    return {first: starts, last: ends}
+
+
 def _switches(dialect: str, *columns: str) -> dict[str, str]:
     """SQLite has no boolean type, and the word 'false' would be true."""
     return {column: f'"{column}" IN (0, 1)' for column in columns} if dialect == "sqlite" else {}
@@ -144,18 +161,66 @@ def routes(dialect: str) -> list[sa.CheckConstraint]:
 
 
 def silences(dialect: str) -> list[sa.CheckConstraint]:
-    """A silence names what it hides and ends after it starts. On SQLite a time typed as text is checked by its trigger."""
-    starts, ends = _instant("starts_at", dialect), f"{_instant('ends_at', dialect)} AND ends_at > starts_at"
-    if dialect == "sqlite":
-        starts, ends = f"typeof(starts_at) = 'text' OR ({starts})", f"typeof(ends_at) = 'text' OR ({ends})"
-        # Beside a time typed as text, the order of the two is the trigger's to check.
-        ends = f"typeof(starts_at) = 'text' OR {ends}"
+    """A silence names what it hides and ends after it starts."""
     return _named(
         {
             "id": "id <> ''",
             "matchers": _json_is("matchers", "array", dialect),
-            "starts_at": starts,
-            "ends_at": ends,
+            **_period("starts_at", "ends_at", dialect),
             **_provenance(dialect),
         },
+    )
+
+
+def thresholds(dialect: str) -> list[sa.CheckConstraint]:
+    """A threshold row compares with numbers, for a span that is one, in a time that ends after it begins."""
+    return _named(
+        {
+            "id": "id <> ''",
+            "matchers": _json_is("matchers", "array", dialect),
+            "threshold": _not_nan("threshold", dialect),
+            "recovery_threshold": _not_nan("recovery_threshold", dialect),
+            "for_seconds": _span("for_seconds"),
+            **_period("valid_from", "valid_to", dialect),
+            **({"priority": _whole("priority", "IS NOT NULL", dialect)} if dialect == "sqlite" else {}),
+            **_provenance(dialect),
+        }
+    )
+
+
+def inhibit_rules(dialect: str) -> list[sa.CheckConstraint]:
+    """An inhibit rule's sides, and the labels both must share, are lists."""
+    return _named(
+        {
+            "id": "id <> ''",
+            "source_matchers": _json_is("source_matchers", "array", dialect),
+            "target_matchers": _json_is("target_matchers", "array", dialect),
+            "equal": _json_is("equal", "array", dialect),
+            **_provenance(dialect),
+        }
+    )
+
+
+def time_intervals(dialect: str) -> list[sa.CheckConstraint]:
+    """A time interval has a name and a list of periods."""
+    return _named(
+        {
+            "name": "name <> ''",
+            "time_intervals": _json_is("time_intervals", "array", dialect),
+            **_provenance(dialect),
+        }
+    )
+
+
+def api_keys(dialect: str) -> list[sa.CheckConstraint]:
+    """A key has a name, one of four scopes, and the SHA-256 of its text in hex."""
+    return _named(
+        {
+            "id": "id <> ''",
+            "name": "name <> ''",
+            "hash": "length(hash) = 64",
+            "scope": _one_of("scope", "read", "silence", "write", "admin"),
+            "created_at": _instant("created_at", dialect),
+            **{name: _optional_instant(name, dialect) for name in ("expires_at", "revoked_at", "last_used_at")},
+        }
     )

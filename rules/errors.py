@@ -9,6 +9,9 @@
     ├── RuleError           a rule that cannot be evaluated as declared
     ├── RouteError          a routing tree that cannot be used: a cycle, an orphan, a root that does not match everything
     ├── ChannelError        a channel whose address or settings cannot be used
+    ├── ThresholdError      a threshold row that cannot govern anything
+    ├── InhibitError        an inhibition without a side, or that would inhibit by everything
+    ├── TimeIntervalError   a time interval that does not say when
     └── SilenceError        a silence that would hide everything, nothing, or ends before it starts
 
 Every message names the offending value and, where one is known, the fix. API maps the whole tree to 422 in one place.
@@ -62,3 +65,15 @@ class ChannelError(RulesError):
 
 class SilenceError(RulesError):
     """A silence that would hide everything or nothing, or that ends before it starts."""
+
+
+class ThresholdError(RulesError):
+    """A threshold row that cannot govern anything."""
+
+
+class InhibitError(RulesError):
+    """An inhibit rule that would let everything inhibit, or be inhibited."""
+
+
+class TimeIntervalError(RulesError):
+    """A time interval that does not say when."""

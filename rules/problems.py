@@ -1,18 +1,23 @@
-"""Lint: everything wrong with a rule, all at once, for the API, the command line, imports and the quarantine."""
+"""Lint: everything wrong with a rule, with a threshold row or with the routes, all at once.
+
+The API, the command line, imports and the quarantine all ask here.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from rules import promql, query, templates
-from rules.errors import PromqlError, RulesError
+from rules import promql, query, routing, templates
+from rules.errors import PromqlError, RouteError, RulesError
 from rules.labels import METRIC_NAME, SEVERITY
-from rules.rule import MissingSeries, NoData, Rule
+from rules.routing import ROOT, Route
+from rules.rule import Condition, MissingSeries, NoData, Rule
+from rules.thresholds import Governance, Threshold, Why, breaches
 
 
 class Severity(StrEnum):
@@ -163,6 +168,10 @@ def _error(field: str, message: str, position: int | None = None) -> Problem:
     return Problem(severity=Severity.ERROR, field=field, message=message, position=position)
 
 
+def _warning(field: str, message: str) -> Problem:
+    return Problem(severity=Severity.WARNING, field=field, message=message)
+
+
 def _refusals(field: str, check: Callable[[str], object], text: str) -> Iterator[Problem]:
     try:
         check(text)
@@ -172,3 +181,123 @@ def _refusals(field: str, check: Callable[[str], object], text: str) -> Iterator
 
 def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def check_routes(routes: Sequence[Route]) -> tuple[Problem, ...]:
+    """Everything that keeps these routes from being a tree; a field begins with its route's place: `3.group_wait`.
+
+    A problem of no one route (the root is missing, parents go round in a circle) has a field without a place.
+    """
+    return (*_each_route(routes), *_all_routes(routes))
+
+
+def _each_route(routes: Sequence[Route]) -> Iterator[Problem]:
+    """What is wrong with each route by itself, and with its id and its parent beside the others'."""
+    first: dict[str, int] = {}
+    for place, route in enumerate(routes):
+        first.setdefault(route.id, place)
+    for place, route in enumerate(routes):
+        hung = replace(route, parent_id=route.parent_id and ROOT)
+        yield from _untenable([hung] if route.id == ROOT else [Route(id=ROOT), hung], f"{place}.")
+        if first[route.id] != place:
+            yield _error(f"{place}.id", f"route {route.id!r} is there twice; give one of them another id")
+        if _is_orphan(route, first):
+            yield _error(f"{place}.parent_id", f"route {route.id!r}: its parent {route.parent_id!r} does not exist")
+
+
+def _is_orphan(route: Route, known: Mapping[str, int]) -> bool:
+    return route.id != ROOT and route.parent_id is not None and route.parent_id not in known
+
+
+def _all_routes(routes: Sequence[Route]) -> Iterator[Problem]:
+    """What is wrong with how they hang together, whatever else is wrong with each."""
+    parents = {route.id: route.parent_id for route in routes if route.id != ROOT}
+    if len(parents) == len({route.id for route in routes}):
+        yield _error("id", "the tree needs one route with id 'root' and no parent")
+    known = {ROOT, *parents}
+    bare = [Route(id=id_, parent_id=parent if parent in known else ROOT) for id_, parent in parents.items()]
+    yield from _untenable([Route(id=ROOT), *bare], "")
+
+
+def _untenable(routes: Iterable[Route], prefix: str) -> Iterator[Problem]:
+    try:
+        routing.build(routes)
+    except RouteError as error:
+        yield _error(f"{prefix}{error.field}", error.message)
+
+
+def check_threshold(row: Threshold, rule: Rule, others: Iterable[Threshold]) -> tuple[Problem, ...]:
+    """Every problem of a threshold row of this rule; `others` are the rule's other rows."""
+    checks = (_compared(rule), _numbers(row), _validity(row), _recovery(row, rule), _ties(row, rule, others))
+    return tuple(problem for check in checks for problem in check)
+
+
+def check_thresholds(
+    rows: Iterable[Threshold], rule: Rule, every: Iterable[Threshold]
+) -> dict[str, tuple[Problem, ...]]:
+    """Every problem of each of these threshold rows, by id; `every` are all rows of the rule, of which there may be many."""
+    alike: dict[tuple[object, ...], list[Threshold]] = {}
+    for row in every:
+        alike.setdefault(_place(row, rule), []).append(row)
+    return {row.id: check_threshold(row, rule, alike.get(_place(row, rule), ())) for row in rows}
+
+
+def _compared(rule: Rule) -> Iterator[Problem]:
+    """A number can only take the place of another."""
+    try:
+        if query.comparison(rule) is None:
+            yield _error("threshold", f"rule {rule.id!r} cannot have threshold rows: {query.UNSPLIT}")
+    except RulesError as error:
+        yield _error("threshold", f"rule {rule.id!r} cannot be evaluated, so mend it first: {error.message}")
+
+
+def _numbers(row: Threshold) -> Iterator[Problem]:
+    for field, number in (("threshold", row.threshold), ("recovery_threshold", row.recovery_threshold)):
+        if number is not None and math.isnan(number):
+            yield _error(field, f"{field} is NaN, which no value is above, below or equal to; give a number")
+
+
+def _validity(row: Threshold) -> Iterator[Problem]:
+    if row.valid_from is not None and row.valid_to is not None and row.valid_to <= row.valid_from:
+        message = f"valid_to {row.valid_to.isoformat()} is not after valid_from {row.valid_from.isoformat()}"
+        yield _error("valid_to", message)
+
+
+def _recovery(row: Threshold, rule: Rule) -> Iterator[Problem]:
+    """A recovery that is itself past the threshold, or where there is no side to be back on, is never looked at."""
+    try:
+        cut = query.comparison(rule)
+    except RulesError:
+        return
+    if cut is None or row.recovery_threshold is None:
+        return
+    if cut.condition in (Condition.EQUAL, Condition.NOT_EQUAL):
+        message = f"a comparison with {cut.condition} has no side to recover to: leave recovery_threshold out"
+        yield _warning("recovery_threshold", message)
+    elif breaches(row.recovery_threshold, cut.condition, _governed(row), firing=False):
+        past = f"{row.recovery_threshold:g} is itself {cut.condition} {row.threshold:g}"
+        yield _warning("recovery_threshold", f"recovery_threshold {past}, so it has no effect")
+
+
+def _governed(row: Threshold) -> Governance:
+    return Governance(why=Why.ONLY_ROW, threshold=row.threshold, row=row)
+
+
+def _ties(row: Threshold, rule: Rule, others: Iterable[Threshold]) -> Iterator[Problem]:
+    """Rows of one level with the same matchers and the same priority: only their ids tell which one governs."""
+    for other in others:
+        if other.id != row.id and _place(other, rule) == _place(row, rule) and _overlap(row, other):
+            same = f"threshold {other.id!r} has the same matchers and the same priority"
+            yield _warning("priority", f"{same}: give one of them another priority")
+
+
+def _place(row: Threshold, rule: Rule) -> tuple[object, ...]:
+    """What must differ for one row to go before another."""
+    return row.severity or rule.severity, frozenset(row.matchers), row.priority
+
+
+def _overlap(one: Threshold, other: Threshold) -> bool:
+    """Whether there is a time at which both are valid."""
+    starts = [row.valid_from for row in (one, other) if row.valid_from is not None]
+    ends = [row.valid_to for row in (one, other) if row.valid_to is not None]
+    return not starts or not ends or max(starts) < min(ends)

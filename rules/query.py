@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from rules import promql
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from rules import promql, thresholds
 from rules.errors import RuleError
 from rules.promql import Comparison
 from rules.rule import Rule
+from rules.thresholds import Threshold
+
+UNSPLIT: Final = (
+    "expr does not end in a comparison with a number, so its values can be compared with no other number; "
+    "write one, or give condition and threshold beside expr"
+)
+"""Why a rule cannot have threshold rows."""
 
 
 def comparison(rule: Rule) -> Comparison | None:
@@ -36,6 +48,34 @@ def query_text(rule: Rule) -> str:
         promql.check(_source(rule))
         return _source(rule)
     return promql.compared(_source(rule), rule.condition, rule.threshold)
+
+
+def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: datetime) -> str:
+    """The query that returns every series which may be active at some level from `since` until before `until`.
+
+    Without rows, and for an expression that does not split, it is the rule's own query; else it asks at the loosest of all
+    thresholds and recoveries, or for the whole left side where the condition has no direction.
+
+    Raises RuleError and PromqlError as `comparison` does.
+    """
+    rows = tuple(rows)
+    cut = comparison(rule) if rows else None
+    if cut is None:
+        return query_text(rule)
+    loosest = thresholds.loosest(cut, rows, since=since, until=until)
+    return cut.lhs if loosest is None else promql.compared(cut.lhs, cut.condition, loosest)
+
+
+def at_threshold(rule: Rule, threshold: float) -> Rule:
+    """The rule with this number in place of its own: what an alert governed by a threshold row looks like by itself.
+
+    Raises RuleError and PromqlError as `comparison` does; a rule that does not split stays as it is.
+    """
+    cut = comparison(rule)
+    if cut is None:
+        return rule
+    source = None if rule.expr is None else cut.lhs
+    return replace(rule, expr=source, condition=cut.condition, threshold=threshold)
 
 
 def threshold_text(rule: Rule) -> str | None:

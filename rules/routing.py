@@ -39,7 +39,10 @@ class NotifyOnUnmute(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One node as declared; `None` means inherited from the parent. Matchers, `continue_` and intervals are never inherited."""
+    """One node as declared; `None` means inherited from the parent.
+
+    `labels` are laid over the parent's. Matchers, `continue_` and both lists of intervals are never inherited.
+    """
 
     id: str
     parent_id: str | None = None
@@ -53,12 +56,20 @@ class Route:
     repeat_interval: timedelta | None = None
     continue_: bool = False
     notify_on_unmute: NotifyOnUnmute | None = None
+    labels: Labels = field(default_factory=Labels)
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
+    team: str = ""
+    origin: str = "sql"
     version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a route says once inheritance is worked out; `group_by` (`...`,) means every label."""
+    """What a route says once inheritance is worked out; `group_by` (`...`,) means every label.
+
+    The intervals are the route's own: only those of the route an alert ends up with count.
+    """
 
     route_id: str
     receiver: str
@@ -68,6 +79,9 @@ class Policy:
     group_interval: timedelta = DEFAULT_GROUP_INTERVAL
     repeat_interval: timedelta = DEFAULT_REPEAT_INTERVAL
     notify_on_unmute: NotifyOnUnmute = NotifyOnUnmute.NEEDED
+    labels: Labels = field(default_factory=Labels)
+    mute_time_intervals: tuple[str, ...] = ()
+    active_time_intervals: tuple[str, ...] = ()
     version: int = 1
 
     def group_labels(self, labels: Labels) -> Labels:
@@ -147,6 +161,11 @@ def _check_root(root: Route) -> None:
         raise RouteError(f"the root route has no parent, not {root.parent_id!r}", field="parent_id")
     if root.matchers:
         raise RouteError("the root route takes every alert, so it has no matchers", field="matchers")
+    listed = {"mute_time_intervals": root.mute_time_intervals, "active_time_intervals": root.active_time_intervals}
+    for name, intervals in listed.items():
+        if intervals:
+            message = f"the root route takes what nobody else does, so it has no {name}; put them on a route below it"
+            raise RouteError(message, field=name)
 
 
 def _check_group_by(route: Route) -> None:
@@ -192,6 +211,9 @@ def _inherit(route: Route, parent: Policy) -> Policy:
         group_interval=_own(route.group_interval, parent.group_interval),
         repeat_interval=_own(route.repeat_interval, parent.repeat_interval),
         notify_on_unmute=_own(route.notify_on_unmute, parent.notify_on_unmute),
+        labels=parent.labels.merged(route.labels),
+        mute_time_intervals=route.mute_time_intervals,
+        active_time_intervals=route.active_time_intervals,
         version=route.version,
     )
 
@@ -210,3 +232,66 @@ def _match(node: Node, labels: Mapping[str, str]) -> list[Policy]:
         if below and not child.route.continue_:
             break
     return found or [node.policy]
+
+
+class Verdict(StrEnum):
+    """What became of a route when an alert was routed."""
+
+    TAKEN = "taken"
+    PASSED_ON = "passed on"
+    NOT_MATCHED = "not matched"
+    NOT_TRIED = "not tried"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One route an alert came to, `depth` routes below the root, and why it took the alert or did not."""
+
+    route_id: str
+    depth: int
+    verdict: Verdict
+    why: str
+
+
+def trace(tree: Tree, labels: Mapping[str, str]) -> tuple[Step, ...]:
+    """The routes an alert with these labels comes to, in the order they are tried; those `taken` are Tree.match's.
+
+    A route below one that does not match is never come to, and is absent.
+    """
+    return tuple(_trace(tree.root, labels, depth=0))
+
+
+def _trace(node: Node, labels: Mapping[str, str], *, depth: int) -> list[Step]:
+    failed = next((matcher for matcher in node.route.matchers if not matcher.matches(labels)), None)
+    if failed is not None:
+        return [_step(node, depth, Verdict.NOT_MATCHED, _mismatch(failed, labels))]
+    below = _trace_below(node, labels, depth=depth + 1)
+    if any(step.verdict is Verdict.TAKEN for step in below):
+        return [_step(node, depth, Verdict.PASSED_ON, "it matches, and routes below it take the alert"), *below]
+    why = "it matches, and no route below it does" if below else "it matches"
+    return [_step(node, depth, Verdict.TAKEN, why), *below]
+
+
+def _trace_below(node: Node, labels: Mapping[str, str], *, depth: int) -> list[Step]:
+    steps: list[Step] = []
+    taker: str | None = None
+    for child in node.children:
+        if taker is not None:
+            why = f"route {taker!r} before it took the alert and does not continue"
+            steps.append(_step(child, depth, Verdict.NOT_TRIED, why))
+            continue
+        tried = _trace(child, labels, depth=depth)
+        steps += tried
+        if tried[0].verdict is not Verdict.NOT_MATCHED and not child.route.continue_:
+            taker = child.route.id
+    return steps
+
+
+def _step(node: Node, depth: int, verdict: Verdict, why: str) -> Step:
+    return Step(route_id=node.route.id, depth=depth, verdict=verdict, why=why)
+
+
+def _mismatch(matcher: Matcher, labels: Mapping[str, str]) -> str:
+    found = labels.get(matcher.name)
+    has = f"has no label {matcher.name}" if found is None else f"has {matcher.name}={found!r}"
+    return f"{matcher} does not match: the alert {has}"

@@ -9,23 +9,47 @@ from typing import Any, ClassVar, Final
 
 from pydantic import Field, StrictBool
 
-from api.schemas.fields import Input, Output, Text
-from api.schemas.rules import Key
+from api.schemas.fields import Input, Output, Text, example
+from api.schemas.rules import Key, ProblemOut
 from engine.core.outcome import Delivered, Failed, Outcome
+from engine.delivery import custody, references
 from engine.delivery.addresses import Unconfigured, address
+from engine.delivery.sealing import is_sealed
 from engine.store.channel_state import ChannelState
 from rules.channels import Channel, ChannelKind
 from rules.errors import ChannelError
 
 REDACTED: Final = "[redacted]"
-_PLAIN: Final = frozenset({"ca_file", "channel", "from", "hello", "port", "region", "tls", "to"})
-"""Settings that are no secret in any kind of channel; every other is shown only when it is a reference."""
+is_reference: Final = references.is_reference
+"""Whether a text only says where the secret is, and may be shown."""
+_PLACE: Final = "api_url"
+"""The setting that says where a bot's token is sent."""
+
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "name": "oncall",
+    "kind": "slack",
+    "url": "env:SLACK_WEBHOOK_URL",
+    "settings": {"channel": "#alerts"},
+    "send_resolved": True,
+    "team": "sre",
+}
+_STATUS_EXAMPLE: Final[dict[str, Any]] = {
+    "state": "ok",
+    "configured": True,
+    "problem": None,
+    "next_send_at": None,
+    "last_success_at": "2026-11-21T12:00:31Z",
+    "last_error": None,
+    "last_error_at": None,
+}
 
 
 class ChannelIn(Input):
     """A channel as it is sent. Where one stands already, an absent `url` and a setting sent back as `[redacted]` keep
     what is stored."""
 
+    model_config = example(_EXAMPLE)
     read_only: ClassVar[frozenset[str]] = frozenset({"origin", "version", "status", "problems"})
     name: Key | None = None
     kind: ChannelKind
@@ -34,16 +58,23 @@ class ChannelIn(Input):
     send_resolved: StrictBool = True
     team: Text = ""
 
-    def to_channel(self, name: str, before: Channel | None) -> Channel:
-        """The channel declared, under this name. Raises ChannelError when there is no stored secret to keep."""
+    def to_channel(self, name: str, before: Channel | None, environment: Mapping[str, str]) -> Channel:
+        """The channel declared, under this name, its new secrets in clear.
+
+        Raises ChannelError when there is no stored secret to keep, when a secret nobody gave again would be sent to another
+        place than before, and for a text that looks sealed.
+        """
+        _refuse_tokens(self)
         stands = before or Channel(name=name, kind=self.kind, origin="api")
         # The secret of one service is no use to another, and would only be told to the wrong people.
         kept = stands if stands.kind is self.kind else Channel(name=name, kind=self.kind)
+        settings = {setting: _kept(setting, value, kept.settings) for setting, value in self.settings.items()}
+        _refuse_moving(self, kept, settings, environment)
         return replace(
             stands,
             kind=self.kind,
             url=kept.url if self.url is None else self.url,
-            settings={setting: _kept(setting, value, kept.settings) for setting, value in self.settings.items()},
+            settings=settings,
             send_resolved=self.send_resolved,
             team=self.team,
         )
@@ -62,8 +93,12 @@ class ChannelStatusOut(Output):
 
 
 class ChannelOut(Output):
-    """A channel as it stands; `url` is its reference, null when it is unset or was given in clear."""
+    """A channel as it stands; `url` is its reference, null when it is unset or is itself the secret.
 
+    `problems` names every secret that stands in the database in clear.
+    """
+
+    model_config = example({**_EXAMPLE, "origin": "api", "version": 1, "status": _STATUS_EXAMPLE, "problems": []})
     name: str
     kind: ChannelKind
     url: str | None
@@ -73,11 +108,13 @@ class ChannelOut(Output):
     origin: str
     version: int
     status: ChannelStatusOut
+    problems: list[ProblemOut] = Field(default_factory=list)
 
 
 class DeliveryOut(Output):
     """What came of a test message."""
 
+    model_config = example({"delivered": True, "outcome": "delivered", "detail": "HTTP 200", "retryable": False})
     delivered: bool
     outcome: str
     detail: str
@@ -94,11 +131,6 @@ class DeliveryOut(Output):
                 return cls(delivered=False, outcome=reason, detail=outcome.detail, retryable=retryable)
             case Unconfigured():
                 return cls(delivered=False, outcome="unconfigured", detail=outcome.reason)
-
-
-def is_reference(text: str) -> bool:
-    """Whether the text only says where the secret is."""
-    return text.startswith(("env:", "file:"))
 
 
 def document(channel: Channel) -> dict[str, object]:
@@ -127,7 +159,10 @@ def described(channel: Channel, state: ChannelState | None, environment: Mapping
         last_error_at=known.last_error_at,
     )
     values: dict[str, Any] = {**document(channel), "kind": channel.kind}
-    return ChannelOut.model_construct(**values, origin=channel.origin, version=channel.version, status=status)
+    problems = ProblemOut.all_of(custody.channel_warnings(channel, environment))
+    return ChannelOut.model_construct(
+        **values, origin=channel.origin, version=channel.version, status=status, problems=problems
+    )
 
 
 def lack(channel: Channel, environment: Mapping[str, str]) -> str | None:
@@ -148,5 +183,32 @@ def _kept(setting: str, value: str, stored: Mapping[str, str]) -> str:
     return stored[setting]
 
 
+def _refuse_tokens(body: ChannelIn) -> None:
+    custody.refuse_sealed("url", body.url or "")
+    for setting, value in body.settings.items():
+        custody.refuse_sealed(f"settings.{setting}", value)
+
+
+def _refuse_moving(body: ChannelIn, kept: Channel, settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """ChannelError when a stored secret that is only kept would go somewhere new: it was given for the old place."""
+    moved = body.url is not None and body.url != custody.in_clear(kept.url, environment)
+    for setting in _settings_kept(body, kept) if moved else ():
+        message = f"{REDACTED} keeps a secret for the address it was given for, and url is another: give it again"
+        raise ChannelError(message, field=f"settings.{setting}")
+    only_kept = body.url is None and bool(kept.url) and not is_reference(kept.url)
+    if only_kept and settings.get(_PLACE, "") != kept.settings.get(_PLACE, ""):
+        raise ChannelError(
+            f"settings.{_PLACE} is another, and the secret was not given for it: give it again", field="url"
+        )
+
+
+def _settings_kept(body: ChannelIn, kept: Channel) -> list[str]:
+    """The settings whose stored secret nobody gave again."""
+    return [
+        name for name, value in body.settings.items() if value == REDACTED and not is_reference(kept.settings[name])
+    ]
+
+
 def _setting(name: str, value: str) -> str:
-    return value if name in _PLAIN or is_reference(value) else REDACTED
+    shown = is_reference(value) or (name in custody.PLAIN and not is_sealed(value))
+    return value if shown else REDACTED

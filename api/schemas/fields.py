@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    JsonValue,
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
@@ -63,9 +64,34 @@ class Output(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
 
+def example(shown: dict[str, JsonValue]) -> ConfigDict:
+    """What gives a model an example in the schema: one that people could have sent or been answered."""
+    return ConfigDict(json_schema_extra={"examples": [shown]})
+
+
+def example_of(model: type[BaseModel]) -> dict[str, JsonValue]:
+    """The example the model was given; an empty one when it has none."""
+    extra = model.model_config.get("json_schema_extra")
+    examples = extra.get("examples") if isinstance(extra, dict) else None
+    return dict(examples[0]) if isinstance(examples, list) and isinstance(examples[0], dict) else {}
+
+
+def about(model: type[BaseModel]) -> type[BaseModel]:
+    """What a generic model is of: RuleOut of Page[RuleOut]."""
+    (argument,) = model.__pydantic_generic_metadata__["args"]
+    assert isinstance(argument, type)
+    assert issubclass(argument, BaseModel)
+    return argument
+
+
+def _page_example(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    schema["examples"] = [{"items": [example_of(about(model))], "next_cursor": None}]
+
+
 class Page(Output, Generic[T]):
     """One page of a list; `next_cursor` is what to send as `cursor` for the next, null on the last page."""
 
+    model_config = ConfigDict(json_schema_extra=_page_example)
     items: list[T]
     next_cursor: str | None = None
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, Field, StrictBool, StrictInt
 
 from api.backend import Timing, Trial
+from api.schemas.alerts import EXAMPLE as ALERT_EXAMPLE
 from api.schemas.alerts import AlertOut
-from api.schemas.fields import Duration, Input, Number, Output, Text
+from api.schemas.fields import Duration, Input, Number, Output, Text, example
 from engine.core.alert import State
 from engine.store.rule_status import Health, RuleStatus
 from rules.labels import Labels
@@ -25,6 +26,55 @@ KEY: Final = r"^[^/\x00-\x1f]+$"
 
 Key = Annotated[str, Field(min_length=1, max_length=200, pattern=KEY), AfterValidator(str)]
 Pairs = dict[Text, Text]
+
+
+_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "cpu",
+    "name": "HighCpu",
+    "group": "hosts",
+    "team": "sre",
+    "expr": None,
+    "metric_name": "cpu_usage_percent",
+    "condition": ">",
+    "threshold": 90.0,
+    "for": "5m",
+    "keep_firing_for": "0s",
+    "interval": "30s",
+    "query_offset": None,
+    "severity": "critical",
+    "labels": {"service": "shop"},
+    "annotations": {"summary": "CPU of {{ $labels.instance }} at {{ $value }} %"},
+    "notification_channels": ["slack", "pagerduty"],
+    "datasource": "default",
+    "enabled": True,
+    "no_data": "ok",
+    "missing_series": "resolve",
+    "missing_for": "1d",
+    "on_error": "keep",
+    "limit": 0,
+    "plan": "auto",
+}
+PATCH_EXAMPLE: Final[dict[str, Any]] = {"threshold": 95, "labels": {"service": None}}
+_STATUS_EXAMPLE: Final[dict[str, Any]] = {
+    "health": "ok",
+    "state": "firing",
+    "problems": [],
+    "last_evaluation_at": "2026-11-21T12:00:00Z",
+    "next_evaluation_at": "2026-11-21T12:00:30Z",
+    "last_sample_count": 1,
+    "last_error": None,
+    "last_data_at": "2026-11-21T11:00:00Z",
+    "checked_version": 1,
+    "good_version": 1,
+}
+_OUT_EXAMPLE: Final[dict[str, Any]] = {**_EXAMPLE, "origin": "api", "version": 1, "status": _STATUS_EXAMPLE}
+_FIRST_EXAMPLE: Final[dict[str, Any]] = {
+    "sample_count": 1,
+    "alert_count": 1,
+    "alerts": [ALERT_EXAMPLE],
+    "warning": None,
+    "error": None,
+}
 
 
 class RuleFields(Output):
@@ -58,6 +108,18 @@ class RuleFields(Output):
 class RuleIn(Input, RuleFields):
     """A rule as it is sent; `id` may be chosen at POST, else one is made."""
 
+    model_config = example(
+        {
+            "name": "HighCpu",
+            "metric_name": "cpu_usage_percent",
+            "condition": ">",
+            "threshold": 90,
+            "for": "5m",
+            "severity": "critical",
+            "annotations": {"summary": "CPU of {{ $labels.instance }} at {{ $value }} %"},
+            "notification_channels": ["slack", "pagerduty"],
+        }
+    )
     read_only: ClassVar[frozenset[str]] = frozenset(
         {"origin", "version", "status", "problems", "first_evaluation", "first_page_after"}
     )
@@ -123,6 +185,7 @@ class StatusOut(Output):
 class RuleOut(RuleFields):
     """A rule as it stands."""
 
+    model_config = example(_OUT_EXAMPLE)
     id: str
     origin: str
     version: int
@@ -156,6 +219,9 @@ class FirstEvaluation(Output):
 class RuleAnswer(RuleOut):
     """A rule as it stands after a change, its warnings, and at its creation what it would do right now."""
 
+    model_config = example(
+        {**_OUT_EXAMPLE, "problems": [], "first_evaluation": _FIRST_EXAMPLE, "first_page_after": "6m"}
+    )
     problems: list[ProblemOut] = Field(default_factory=list)
     first_evaluation: FirstEvaluation | None = None
     first_page_after: Duration | None = None
@@ -164,6 +230,7 @@ class RuleAnswer(RuleOut):
 class EvaluationOut(FirstEvaluation):
     """One evaluation on request."""
 
+    model_config = example({**_FIRST_EXAMPLE, "problems": [], "first_page_after": "6m"})
     problems: list[ProblemOut]
     first_page_after: Duration
 

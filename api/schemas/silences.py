@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Final
+from typing import Any, ClassVar, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
-
-from api.schemas.fields import Duration, Input, Instant, Output, Text
-from api.schemas.rules import Key
+from api.schemas.alerts import EXAMPLE as ALERT_EXAMPLE
+from api.schemas.alerts import AlertOut
+from api.schemas.fields import Duration, Input, Instant, Output, Text, example
+from api.schemas.matchers import MatcherField, Matchers
+from api.schemas.rules import ALERTS_SHOWN, Key
+from engine.core.alert import Alert
 from rules.errors import SilenceError
-from rules.matchers import Matcher, Operator, parse_matchers
+from rules.matchers import Matcher
 from rules.silences import Silence, SilenceState
 
 NOTE: Final = (
@@ -20,62 +23,23 @@ NOTE: Final = (
 )
 
 
-class MatcherField(Input):
-    """One comparison of one label; a regex must match the whole value."""
-
-    name: Text = Field(min_length=1)
-    value: Text
-    operator: Operator = Operator.EQUAL
-
-    @model_validator(mode="after")
-    def _is_a_matcher(self) -> MatcherField:
-        self.matcher()
-        return self
-
-    def matcher(self) -> Matcher:
-        """The matcher declared. Raises MatcherError."""
-        return Matcher(self.name, self.operator, self.value)
-
-    @classmethod
-    def of(cls, matcher: Matcher) -> MatcherField:
-        """The matcher as it is shown."""
-        return cls.model_construct(name=matcher.name, value=matcher.value, operator=matcher.operator)
-
-
-def _from_text(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return [{"name": m.name, "operator": m.operator, "value": m.value} for m in parse_matchers(value)]
-
-
-Matchers = Annotated[
-    list[MatcherField],
-    BeforeValidator(_from_text),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "examples": ['{team="db", severity=~"warning|info"}']},
-                {
-                    "type": "array",
-                    "items": {
-                        "type": "object",
-                        "required": ["name", "value"],
-                        "properties": {
-                            "name": {"type": "string"},
-                            "value": {"type": "string"},
-                            "operator": {"enum": [operator.value for operator in Operator], "default": "="},
-                        },
-                    },
-                },
-            ]
-        }
-    ),
-]
+_EXAMPLE: Final[dict[str, Any]] = {
+    "id": "0d6d1b2f",
+    "matchers": [{"name": "instance", "value": "db-1", "operator": "="}],
+    "starts_at": "2026-11-21T12:00:00Z",
+    "ends_at": "2026-11-21T14:00:00Z",
+    "comment": "disk is being replaced",
+    "created_by": "ana",
+    "team": "sre",
+}
 
 
 class SilenceIn(Input):
     """A silence as it is sent. It begins now unless `starts_at` says otherwise, and ends at `ends_at` or after `duration`."""
 
+    model_config = example(
+        {"matchers": '{instance="db-1"}', "duration": "2h", "comment": "disk is being replaced", "team": "sre"}
+    )
     read_only: ClassVar[frozenset[str]] = frozenset(
         {"origin", "version", "state", "matched_alerts", "note", "problems"}
     )
@@ -90,7 +54,7 @@ class SilenceIn(Input):
 
     def to_silence(self, silence_id: str, before: Silence | None, *, author: str, now: datetime) -> Silence:
         """The silence declared. Raises SilenceError when its end is not given once, or is past."""
-        matchers = tuple(field.matcher() for field in self.matchers)
+        matchers = self.parsed()
         fresh = Silence(id=silence_id, matchers=matchers, starts_at=now, ends_at=now, created_by=author, origin="api")
         stands = before or fresh
         starts_at = self.starts_at or stands.starts_at
@@ -108,6 +72,10 @@ class SilenceIn(Input):
             team=self.team,
         )
 
+    def parsed(self) -> tuple[Matcher, ...]:
+        """The matchers declared."""
+        return tuple(field.matcher() for field in self.matchers)
+
     def _end(self, starts_at: datetime) -> datetime:
         if (self.ends_at is None) == (self.duration is None):
             raise SilenceError('give the end once: ends_at, or duration such as "2h"', field="ends_at")
@@ -117,6 +85,9 @@ class SilenceIn(Input):
 class SilenceOut(Output):
     """A silence as it stands; `matched_alerts` counts the active alerts its matchers cover now, 0 once it has expired."""
 
+    model_config = example(
+        {**_EXAMPLE, "origin": "api", "version": 1, "state": "active", "matched_alerts": 1, "note": NOTE}
+    )
     id: str
     matchers: list[MatcherField]
     starts_at: datetime
@@ -129,6 +100,28 @@ class SilenceOut(Output):
     state: SilenceState
     matched_alerts: int
     note: str = NOTE
+
+
+class PreviewOut(Output):
+    """What a silence would cover now: how many of all active alerts, the first hundred of them, and whether that is a lot."""
+
+    model_config = example({"matched_alerts": 1, "active_alerts": 12, "alerts": [ALERT_EXAMPLE], "warning": None})
+    matched_alerts: int
+    active_alerts: int
+    alerts: list[AlertOut]
+    warning: str | None = None
+
+    @classmethod
+    def of(cls, covered: Sequence[Alert], *, active: int) -> PreviewOut:
+        """The alerts covered, out of so many active ones, with a warning when they are more than half."""
+        warning = None
+        if 2 * len(covered) > active:
+            warning = (
+                f"this covers {len(covered)} of {active} active alerts, more than half of all: "
+                "add a matcher, such as alertname, unless everything is meant"
+            )
+        alerts = [AlertOut.of(alert) for alert in covered[:ALERTS_SHOWN]]
+        return cls(matched_alerts=len(covered), active_alerts=active, alerts=alerts, warning=warning)
 
 
 def document(silence: Silence) -> dict[str, object]:

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Response
 from api.problems import not_found
 from api.schemas.alerts import AlertAnswer, AlertOut, QuietIn
 from api.schemas.fields import Page
-from api.schemas.silences import MatcherField, SilenceIn, SilenceOut
+from api.schemas.matchers import MatcherField
+from api.schemas.silences import SilenceIn, SilenceOut
 from api.v1 import silences
 from api.v1.calls import Limit, Service, Writing, page
 from api.v1.edits import DryRun
 from engine.core.alert import Alert, State
-from engine.core.muting import mutes
+from engine.core.muting import Mutes
 from engine.store import alerts as store
 from engine.store.door import Connection
 from rules.errors import MatcherError
@@ -47,8 +48,10 @@ def list_alerts(
         every = _alerts(connection, states or _ACTIVE, rule_id, cursor)
         matching = (alert for alert in every if all(matcher.matches(alert.labels) for matcher in matchers))
         found = list(islice(matching, limit + 1))
-        muted = mutes(found, service.feed.refresh(connection).silences, service.database.now(connection))
-    items = [AlertOut.of(alert, muted) for alert in found]
+        muted = service.mutes(connection, found)
+        muters = _muters(connection, muted)
+        reasons = store.reasons(connection, [alert.id for alert in found if alert.id is not None])
+    items = [AlertOut.of(alert, muted, reasons, muters=muters) for alert in found]
     return page(items, limit, [str(alert.id) for alert in found])
 
 
@@ -57,8 +60,10 @@ def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
     """One alert by the name amtool shows; where several rules make the same labels, the most alarming one."""
     with service.database.read() as connection:
         first, *others = _named(connection, fingerprint)
-        muted = mutes([first], service.feed.refresh(connection).silences, service.database.now(connection))
-    told = AlertOut.of(first, muted)
+        muted = service.mutes(connection, [first])
+        muters = _muters(connection, muted)
+        reasons = store.reasons(connection, [first.id or 0])
+    told = AlertOut.of(first, muted, reasons, muters=muters)
     return AlertAnswer.model_construct(**dict(told), also_from=[alert.source for alert in others])
 
 
@@ -81,6 +86,12 @@ def _parsed(filters: Iterable[str]) -> tuple[Matcher, ...]:
         return tuple(matcher for text in filters for matcher in parse_matchers(text))
     except MatcherError as error:
         raise MatcherError(error.message, field="filter") from error
+
+
+def _muters(connection: Connection, mutes: Mutes) -> dict[int, str]:
+    """The public names of the alerts that mute others."""
+    doing = {mute.source for every in mutes.values() for mute in every if mute.source is not None}
+    return {number: labels.fingerprint() for number, labels in store.labels_of(connection, doing).items()}
 
 
 def _alerts(connection: Connection, states: Sequence[State], rule_id: str | None, after: int) -> Iterator[Alert]:

@@ -9,14 +9,19 @@ from fastapi import Depends, Header, Query, Request
 
 from api.backend import Backend
 from api.schemas.fields import Page, T
+from engine.store.api_keys import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """A change asked for. `if_match` is the ETag it builds on, `None` when it builds on whatever stands."""
+    """A change asked for. `if_match` is the ETag it builds on, `None` when it builds on whatever stands.
+
+    Who has not the whole `scope` speaks in their own name only, whatever name the body gives.
+    """
 
     service: Backend
     author: str
+    scope: Scope
     dry_run: bool
     if_match: str | None
 
@@ -36,7 +41,8 @@ async def _write(
     dry_run: Annotated[bool, Query(description="Only say what would change, and its problems.")] = False,
     if_match: Annotated[str | None, Header(description="The ETag this change builds on.")] = None,
 ) -> Write:
-    return Write(service=service, author=request.state.author, dry_run=dry_run, if_match=if_match)
+    state = request.state
+    return Write(service=service, author=state.author, scope=state.scope, dry_run=dry_run, if_match=if_match)
 
 
 Writing = Annotated[Write, Depends(_write)]

@@ -7,7 +7,6 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from api.backend import Backend, Definitions
-from api.problems import FieldError, conflict, refused
 from api.schemas import channels as schema
 from api.schemas.channels import ChannelIn, ChannelOut, DeliveryOut
 from api.schemas.fields import Page
@@ -15,6 +14,7 @@ from api.schemas.rules import Key
 from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Writing, page
 from api.v1.edits import DryRun, Edit, Noun
+from engine.delivery import custody
 from engine.delivery.addresses import address
 from engine.store import channel_state
 from engine.store import channels as store
@@ -27,7 +27,6 @@ router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 CHANNELS: Final[Noun[Channel]] = Noun(
     word="channel", get=store.get, put=store.put, delete=store.delete, document=schema.document
 )
-_USERS_NAMED: Final = 10
 
 
 @router.get("")
@@ -44,11 +43,10 @@ def list_channels(service: Service, limit: Limit = 100, cursor: Cursor = None) -
 @router.post("", status_code=201)
 def create_channel(body: ChannelIn, write: Writing, response: Response) -> ChannelOut | DryRun[ChannelOut]:
     """Declare a channel; `url` is an address, or better a reference such as `env:SLACK_WEBHOOK_URL`."""
-    if body.name is None:
-        raise refused([FieldError(field="name", message="a channel needs a name", fix="give one, such as oncall")])
+    name = edits.chosen(body.name, "channel", "oncall")
     if write.dry_run:
         response.status_code = 200
-    return _stored(write, _planned(write, body, body.name, must=False), response)
+    return _stored(write, _planned(write, body, name, must=False), response)
 
 
 @router.get("/{name}")
@@ -72,10 +70,7 @@ def delete_channel(name: str, write: Writing) -> DryRun[ChannelOut] | Response:
     """Remove a channel that no rule and no route names any more."""
     edit = edits.plan(write, CHANNELS, name, lambda *_: (None, ()), must=True)
     with write.service.database.read() as connection:
-        users = _users(name, write.service.feed.refresh(connection))
-    if users:
-        detail = f"channel {name!r} is in use by {', '.join(users[:_USERS_NAMED])}: take it out there first"
-        raise conflict(detail, name="in-use", used_by=users[:_USERS_NAMED], uses=len(users))
+        edits.check_unused("channel", name, _users(name, write.service.feed.refresh(connection)))
     edits.commit(write, edit)
     return edits.dry_run(edit, None) if write.dry_run else Response(status_code=204)
 
@@ -89,15 +84,14 @@ def test_channel(name: str, service: Service) -> DeliveryOut:
 
 
 def _planned(write: Writing, body: ChannelIn, name: str, *, must: bool | None = None) -> Edit[Channel]:
-    if body.name not in (None, name):
-        message = f"the path says {name!r}, and a name never changes"
-        raise refused([FieldError(field="name", message=message, value=body.name, fix="leave it out")])
+    edits.check_key(body.name, name, "name")
 
     def make(_connection: Connection, before: Channel | None) -> tuple[Channel, tuple[Problem, ...]]:
-        channel = body.to_channel(name, before)
+        environment = write.service.settings.environment
+        channel = custody.channel_as_kept(body.to_channel(name, before, environment), before, environment)
         # Refuses, as a ChannelError, an address that can never be used; one that is only not set yet is fine.
-        address(channel, write.service.settings.environment)
-        return channel, ()
+        address(channel, environment)
+        return channel, custody.channel_warnings(channel, environment)
 
     return edits.plan(write, CHANNELS, name, make, must=must)
 

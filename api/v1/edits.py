@@ -6,22 +6,28 @@ the version is looked at again inside it, and once more on what was stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from fastapi import Response
+from pydantic import BaseModel, ConfigDict
 
 from api.problems import ApiProblem, FieldError, conflict, not_found, refused
-from api.schemas.fields import Output, T
+from api.schemas.changes import Change, differences
+from api.schemas.fields import Output, T, about, example_of
 from api.schemas.rules import ProblemOut
 from api.v1.calls import Write
 from engine.store.door import Connection
 from rules.errors import RulesError
 from rules.problems import Problem, Severity
 
-IMPORTED = "import:"
+IMPORTED: Final = "import:"
+USERS_NAMED: Final = 10
+"""Users of a definition that a refusal to delete it names at most; it counts them all."""
+KNOWN_NAMED: Final = 100
+"""Declared names that the refusal of an unknown one lists at most."""
 
 
 class Definition(Protocol):
@@ -38,13 +44,19 @@ V = TypeVar("V", bound=Definition)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noun(Generic[V]):
-    """One kind of definition: its word, its store, and its own fields as JSON without secrets."""
+    """One kind of definition: its word, its store, and its own fields as JSON without secrets.
+
+    What only holds for all of a kind together is looked at in the transaction that writes: `begin` is called first in it,
+    to keep other writers out, and `check` last, to raise RulesError when what stands then cannot be.
+    """
 
     word: str
     get: Callable[[Connection, str], V | None]
     put: Callable[[Connection, V], V]
     delete: Callable[[Connection, str], bool]
     document: Callable[[V], dict[str, object]]
+    begin: Callable[[Connection], None] = lambda _connection: None
+    check: Callable[[Connection], None] = lambda _connection: None
 
 
 class Operation(StrEnum):
@@ -75,17 +87,17 @@ class Edit(Generic[V]):
         return Operation.NOTHING if self.after == self.before else Operation.REPLACE
 
 
-class Change(Output):
-    """One field before and after."""
-
-    field: str
-    before: object = None
-    after: object = None
+def _dry_run_example(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    result = example_of(about(model))
+    changes = [{"field": "team", "before": "", "after": "sre"}]
+    shown = {"dry_run": True, "operation": "replace", "changes": changes, "problems": [], "result": result}
+    schema["examples"] = [shown]
 
 
 class DryRun(Output, Generic[T]):
     """What a change would do, had it been made in earnest."""
 
+    model_config = ConfigDict(json_schema_extra=_dry_run_example)
     dry_run: bool = True
     operation: Operation
     changes: list[Change]
@@ -123,7 +135,7 @@ def plan(
         after, problems = make(connection, before)
     edit = Edit(noun=noun, key=key, before=before, after=after, warnings=problems)
     _check_match(write, edit)
-    _check_owner(edit)
+    check_owner(edit)
     errors = [problem for problem in problems if problem.severity is Severity.ERROR]
     if errors:
         raise refused(_told(noun, after, problem) for problem in errors)
@@ -136,16 +148,23 @@ def commit(write: Write, edit: Edit[V]) -> V | None:
         return edit.after
     noun = edit.noun
     with write.service.database.write(author=write.author) as connection:
+        noun.begin(connection)
         current = _standing(noun, connection, edit.key)
         if _version(current) != _version(edit.before):
             raise _changed(edit, current)
-        if edit.after is None:
-            noun.delete(connection, edit.key)
-            return None
-        stored = noun.put(connection, edit.after)
-        # PostgreSQL lets another writer in between; the version its trigger made tells, and undoes this write.
-        if stored.version > _version(edit.before) + 1:
-            raise _changed(edit, stored)
+        stored = _put(connection, edit)
+        noun.check(connection)
+    return stored
+
+
+def _put(connection: Connection, edit: Edit[V]) -> V | None:
+    if edit.after is None:
+        edit.noun.delete(connection, edit.key)
+        return None
+    stored = edit.noun.put(connection, edit.after)
+    # PostgreSQL lets another writer in between; the version its trigger made tells, and undoes this write.
+    if stored.version > _version(edit.before) + 1:
+        raise _changed(edit, stored)
     return stored
 
 
@@ -161,14 +180,45 @@ def answer(write: Write, edit: Edit[V], response: Response, told: T, version: in
 
 def dry_run(edit: Edit[V], told: T | None) -> DryRun[T]:
     """What the change would do."""
-    before, after = _document(edit.noun, edit.before), _document(edit.noun, edit.after)
-    changes = [
-        Change(field=name, before=before.get(name), after=after.get(name))
-        for name in dict.fromkeys([*before, *after])
-        if before.get(name) != after.get(name)
-    ]
     problems = ProblemOut.all_of(edit.warnings)
-    return DryRun(operation=edit.operation, changes=changes, problems=problems, result=told)
+    return DryRun(operation=edit.operation, changes=changes(edit), problems=problems, result=told)
+
+
+def changes(edit: Edit[V]) -> list[Change]:
+    """The fields the change makes different."""
+    return differences(_document(edit.noun, edit.before), _document(edit.noun, edit.after))
+
+
+def chosen(given: str | None, word: str, instead: str) -> str:
+    """The name a new definition was given; a 422 when it was given none."""
+    if given is None:
+        message, fix = f"a {word} needs a name", f"give one, such as {instead}"
+        raise refused([FieldError(field="name", message=message, fix=fix)])
+    return given
+
+
+def check_key(given: str | None, key: str, field: str) -> None:
+    """Refuse a body that says another id or name than the path."""
+    if given not in (None, key):
+        message = f"the path says {key!r}, and {'a name' if field == 'name' else 'an id'} never changes"
+        raise refused([FieldError(field=field, message=message, value=given, fix="leave it out")])
+
+
+def check_unused(word: str, key: str, users: Sequence[str]) -> None:
+    """Refuse, with a 409 that names them, to delete what others still name."""
+    if users:
+        named = list(users[:USERS_NAMED])
+        detail = f"{word} {key!r} is in use by {', '.join(named)}: take it out there first"
+        raise conflict(detail, name="in-use", used_by=named, uses=len(users))
+
+
+def unknown(field: str, names: Iterable[str], known: Collection[str], word: str) -> Iterator[Problem]:
+    """An error for each of these names that nobody has declared."""
+    for name in dict.fromkeys(names):
+        if name not in known:
+            shown = ", ".join(sorted(known)[:KNOWN_NAMED]) or "none"
+            message = f"no {word} {name!r} is declared; known are {shown}"
+            yield Problem(severity=Severity.ERROR, field=field, message=message)
 
 
 def etag(version: int) -> str:
@@ -193,7 +243,8 @@ def _check_match(write: Write, edit: Edit[V]) -> None:
         raise _changed(edit, edit.before, if_match=write.if_match)
 
 
-def _check_owner(edit: Edit[V]) -> None:
+def check_owner(edit: Edit[V]) -> None:
+    """Refuse, with a 409, to change what somebody's import keeps."""
     if edit.before is not None and edit.before.origin.startswith(IMPORTED):
         owner = edit.before.origin
         detail = f"{edit.noun.word} {edit.key!r} is kept by {owner}: change it there, or the next import undoes this"

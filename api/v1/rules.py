@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from api.backend import Backend
 from api.schemas import rules as schema
@@ -19,6 +19,8 @@ from engine.core.alert import Alert, State
 from engine.store import alerts, channels, datasources, rule_status
 from engine.store import rules as store
 from engine.store.door import Connection
+from engine.store.rule_status import Health
+from engine.store.rules import Wanted
 from rules.channels import LOG_CHANNEL
 from rules.problems import Problem, Severity, check_rule
 from rules.rule import Rule
@@ -28,15 +30,24 @@ router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
 RULES: Final[Noun[Rule]] = Noun(
     word="rule", get=store.get, put=store.put, delete=store.delete, document=schema.document
 )
-_NAMED: Final = 1000
-"""Known channels an error names at most."""
+_ALL: Final = 2**31 - 1
 
 
 @router.get("")
-def list_rules(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[RuleOut]:
-    """All rules by id, with their status."""
+def list_rules(
+    service: Service,
+    *,
+    team: str | None = None,
+    origin: Annotated[str | None, Query(description="Who owns the rule, such as sql, api or import:rules.yml.")] = None,
+    health: Health | None = None,
+    name: Annotated[str | None, Query(description="A text in the name, in any case.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[RuleOut]:
+    """The rules that are asked for by id, with their status; all of them without a filter."""
+    wanted = Wanted(team=team, origin=origin, health=health, name=name)
     with service.database.read() as connection:
-        rules = store.page(connection, after=cursor, limit=limit + 1)
+        rules = store.page(connection, after=cursor, limit=limit + 1, only=wanted)
         statuses = _statuses(service, connection, rules)
     items: list[RuleOut] = [schema.described(rule, statuses[rule.id]) for rule in rules]
     return page(items, limit, [rule.id for rule in rules])
@@ -49,11 +60,11 @@ def create_rule(body: RuleIn, write: Writing, response: Response) -> RuleAnswer 
     edit = edits.plan(write, RULES, rule_id, lambda connection, _: _made(connection, body, rule_id, None), must=False)
     if write.dry_run:
         response.status_code = 200
-    stored = edits.commit(write, edit)
-    assert stored is not None
-    trial = write.service.trial(stored)
+    rule = edits.commit(write, edit)
+    assert rule is not None
+    trial = write.service.trial(rule)
     first = {"first_evaluation": FirstEvaluation.of(trial), "first_page_after": trial.first_page_after}
-    return edits.answer(write, edit, response, _answer(write.service, edit, stored, first), stored.version)
+    return edits.answer(write, edit, response, _answer(write.service, edit, rule, first), rule.version)
 
 
 @router.get("/{rule_id}")
@@ -70,12 +81,15 @@ def read_rule(rule_id: str, service: Service, response: Response) -> RuleOut:
 def replace_rule(rule_id: Key, body: RuleIn, write: Writing, response: Response) -> RuleAnswer | DryRun[RuleAnswer]:
     """Make the rule be this one, whether or not there was one; fields not given take their defaults."""
     edit = edits.plan(write, RULES, rule_id, lambda connection, before: _made(connection, body, rule_id, before))
-    return _stored(write, edit, response)
+    return stored(write, edit, response)
 
 
 @router.patch("/{rule_id}")
 def patch_rule(
-    rule_id: str, patch: Annotated[dict[str, object], Body()], write: Writing, response: Response
+    rule_id: str,
+    patch: Annotated[dict[str, object], Body(examples=[schema.PATCH_EXAMPLE])],
+    write: Writing,
+    response: Response,
 ) -> RuleAnswer | DryRun[RuleAnswer]:
     """Change some fields (RFC 7396): objects merge, null takes a field back to its default."""
 
@@ -83,7 +97,7 @@ def patch_rule(
         assert before is not None  # It must exist, says the plan below.
         return _made(connection, RuleIn.patched(schema.document(before), patch), rule_id, before)
 
-    return _stored(write, edits.plan(write, RULES, rule_id, make, must=True), response)
+    return stored(write, edits.plan(write, RULES, rule_id, make, must=True), response)
 
 
 @router.delete("/{rule_id}", response_model=DryRun[RuleAnswer], responses={204: {"description": "Deleted"}})
@@ -111,7 +125,12 @@ def _made(connection: Connection, body: RuleIn, rule_id: str, before: Rule | Non
     """The rule to be stored, and everything wrong with it."""
     origin, version = ("api", 1) if before is None else (before.origin, before.version)
     rule = body.to_rule(rule_id, origin=origin, version=version)
-    return rule, (*_misplaced(body, rule_id), *check_rule(rule), *_unknown(connection, rule))
+    return rule, (*_misplaced(body, rule_id), *problems(connection, rule))
+
+
+def problems(connection: Connection, rule: Rule) -> Iterable[Problem]:
+    """Everything wrong with the rule, by itself and in what it names."""
+    return (*check_rule(rule), *_unknown(connection, rule))
 
 
 def _misplaced(body: RuleIn, rule_id: str) -> Iterable[Problem]:
@@ -122,25 +141,22 @@ def _misplaced(body: RuleIn, rule_id: str) -> Iterable[Problem]:
 def _unknown(connection: Connection, rule: Rule) -> Iterable[Problem]:
     """What the rule names and nobody has declared."""
     if rule.notification_channels:
-        known = {channel.name for channel in channels.page(connection, limit=_NAMED)} | {LOG_CHANNEL}
-        for name in dict.fromkeys(rule.notification_channels):
-            if name not in known:
-                message = f"no channel {name!r} is declared; known are {', '.join(sorted(known))}"
-                yield _error("notification_channels", message)
+        known = {channel.name for channel in channels.page(connection, limit=_ALL)} | {LOG_CHANNEL}
+        yield from edits.unknown("notification_channels", rule.notification_channels, known, "channel")
     if datasources.get(connection, rule.datasource) is None:
-        known = {datasource.name for datasource in datasources.page(connection, limit=_NAMED)}
-        message = f"no datasource {rule.datasource!r} is declared; known are {', '.join(sorted(known))}"
-        yield _error("datasource", message)
+        known = {datasource.name for datasource in datasources.page(connection, limit=_ALL)}
+        yield from edits.unknown("datasource", [rule.datasource], known, "datasource")
 
 
 def _error(field: str, message: str) -> Problem:
     return Problem(severity=Severity.ERROR, field=field, message=message)
 
 
-def _stored(write: Writing, edit: Edit[Rule], response: Response) -> RuleAnswer | DryRun[RuleAnswer]:
-    stored = edits.commit(write, edit)
-    assert stored is not None
-    return edits.answer(write, edit, response, _answer(write.service, edit, stored), stored.version)
+def stored(write: Writing, edit: Edit[Rule], response: Response) -> RuleAnswer | DryRun[RuleAnswer]:
+    """The rule stored and answered."""
+    rule = edits.commit(write, edit)
+    assert rule is not None
+    return edits.answer(write, edit, response, _answer(write.service, edit, rule), rule.version)
 
 
 def _answer(service: Backend, edit: Edit[Rule], rule: Rule, more: Mapping[str, Any] | None = None) -> RuleAnswer:

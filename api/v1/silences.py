@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
-from api.problems import FieldError, refused
 from api.schemas import silences as schema
 from api.schemas.fields import Page
 from api.schemas.rules import Key
-from api.schemas.silences import SilenceIn, SilenceOut
+from api.schemas.silences import PreviewOut, SilenceIn, SilenceOut
 from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
 from api.v1.edits import DryRun, Edit, Noun
-from engine.core.alert import State
+from engine.core.alert import Alert, State
 from engine.store import alerts
 from engine.store import silences as store
+from engine.store.api_keys import Scope
 from engine.store.door import Connection
-from rules.labels import Labels
+from engine.store.silences import Standing
 from rules.problems import Problem
 from rules.silences import Silence, SilenceState, check
 
@@ -34,10 +36,13 @@ _BATCH: Final = 1000
 
 
 @router.get("")
-def list_silences(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[SilenceOut]:
-    """All silences by id, expired ones too, each with the number of active alerts it covers now."""
+def list_silences(
+    service: Service, *, state: SilenceState | None = None, limit: Limit = 100, cursor: Cursor = None
+) -> Page[SilenceOut]:
+    """All silences by id, or those in one state, each with the number of active alerts it covers now."""
     with service.database.read() as connection:
-        silences = store.page(connection, after=cursor, limit=limit + 1)
+        only = None if state is None else Standing(state=state, now=service.database.now(connection))
+        silences = store.page(connection, after=cursor, limit=limit + 1, only=only)
         items = _described(service, connection, silences)
     return page(items, limit, [silence.id for silence in silences])
 
@@ -48,6 +53,17 @@ def create_silence(body: SilenceIn, write: Writing, response: Response) -> Silen
     if write.dry_run:
         response.status_code = 200
     return stored(write, planned(write, body, body.id or uuid4().hex, must=False), response)
+
+
+@router.post("/preview")
+def preview_silence(body: SilenceIn, service: Service) -> PreviewOut:
+    """Which active alerts a silence with these matchers would cover now. Nothing is stored; the other fields are ignored."""
+    with service.database.read() as connection:
+        now = service.database.now(connection)
+        silence = Silence(id="", matchers=body.parsed(), starts_at=now, ends_at=now + timedelta(hours=1))
+        check(silence)
+        active = list(_active(connection))
+    return PreviewOut.of([alert for alert in active if silence.covers(alert.labels)], active=len(active))
 
 
 @router.get("/{silence_id}")
@@ -81,13 +97,13 @@ def expire_silence(silence_id: str, write: Writing, response: Response) -> Silen
 
 def planned(write: Write, body: SilenceIn, silence_id: str, *, must: bool | None = None) -> Edit[Silence]:
     """The silence worked out; a SilenceError when it would hide everything or nothing."""
-    if body.id not in (None, silence_id):
-        message = f"the path says {silence_id!r}, and an id never changes"
-        raise refused([FieldError(field="id", message=message, value=body.id, fix="leave it out")])
+    edits.check_key(body.id, silence_id, "id")
 
     def make(connection: Connection, before: Silence | None) -> tuple[Silence, tuple[Problem, ...]]:
         now = write.service.database.now(connection)
         silence = body.to_silence(silence_id, before, author=write.author, now=now)
+        if write.scope is not Scope.ADMIN:
+            silence = replace(silence, created_by=write.author)
         check(silence)
         return silence, ()
 
@@ -107,7 +123,7 @@ def _described(service: Service, connection: Connection, silences: Iterable[Sile
     now = service.database.now(connection)
     silences = list(silences)
     asking = any(silence.state(now) is not SilenceState.EXPIRED for silence in silences)
-    labels = list(_active_labels(connection)) if asking else []
+    labels = [alert.labels for alert in _active(connection)] if asking else []
 
     def covered(silence: Silence) -> int:
         return 0 if silence.state(now) is SilenceState.EXPIRED else sum(map(silence.covers, labels))
@@ -115,9 +131,9 @@ def _described(service: Service, connection: Connection, silences: Iterable[Sile
     return [schema.described(silence, matched=covered(silence), now=now) for silence in silences]
 
 
-def _active_labels(connection: Connection) -> Iterator[Labels]:
-    """The labels of every pending or firing alert."""
+def _active(connection: Connection) -> Iterator[Alert]:
+    """Every pending or firing alert."""
     after = 0
     while batch := alerts.page(connection, states=(State.PENDING, State.FIRING), after=after, limit=_BATCH):
-        yield from (alert.labels for alert in batch)
+        yield from batch
         after = batch[-1].id or after

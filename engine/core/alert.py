@@ -51,7 +51,8 @@ class Alert:
 
     `source` is the rule's id, or `external` for a posted alert. `labels` are the final ones, `alertname` included;
     `sample_labels` are the series' own, which templates see as `$labels`. `value` and `annotations` are those of the last
-    evaluation that returned the series. `id` is the row's number, `None` until it is stored.
+    evaluation that returned the series. `threshold` is the number that made it active and `threshold_id` the threshold row it
+    comes from, `None` for the rule's own. `id` is the row's number, `None` until it is stored.
     """
 
     source: str
@@ -67,6 +68,7 @@ class Alert:
     annotations: Mapping[str, str] = field(default_factory=dict)
     rule_version: int = 1
     threshold: float | None = None
+    threshold_id: str | None = None
     id: int | None = None
 
 

@@ -28,6 +28,19 @@ class DuplicateLabelSetError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """One active element of the answer, with what made it active: the threshold, the row it comes from, and its `for`.
+
+    `threshold_id` None means the rule's own threshold, `hold` None the rule's own `for`.
+    """
+
+    sample: Sample
+    threshold: float | None = None
+    threshold_id: str | None = None
+    hold: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """What one evaluation leaves: the alerts active now (pending or firing), by labels, and the transitions that led there."""
 
@@ -35,30 +48,37 @@ class Evaluation:
     changes: tuple[Change, ...] = field(default=())
 
 
-def final_labels(rule: Rule, sample: Sample, expand: Callable[[str, Sample], str]) -> Labels:
+def final_labels(
+    rule: Rule, sample: Sample, expand: Callable[[str, Sample], str], *, severity: str | None = None
+) -> Labels:
     """The labels an alert of this sample carries: the series' own less its name, the rule's over them, alertname last.
 
-    A label whose template renders empty is removed. The rule's `severity`, where it has one, is the label `severity`.
+    A label whose template renders empty is removed. The level's `severity` (`None`: the rule's own), where there is one, is
+    the label `severity`.
     """
     over = {name: expand(text, sample) for name, text in rule.labels.items()}
-    if rule.severity:
-        over[SEVERITY] = rule.severity
+    level = rule.severity if severity is None else severity
+    if level:
+        over[SEVERITY] = level
     return sample.labels.without(METRIC_NAME).merged(over).merged({ALERTNAME: rule.name})
 
 
-def labelled(rule: Rule, samples: Iterable[Sample], expand: Callable[[str, Sample], str]) -> Mapping[Labels, Sample]:
-    """The samples by the labels of the alert each makes. Raises DuplicateLabelSetError, as Prometheus does."""
-    found: dict[Labels, Sample] = {}
+def labelled(rule: Rule, samples: Iterable[Sample], expand: Callable[[str, Sample], str]) -> Mapping[Labels, Element]:
+    """The samples, each an active element, by the labels of the alert it makes.
+
+    Raises DuplicateLabelSetError, as Prometheus does.
+    """
+    found: dict[Labels, Element] = {}
     for sample in samples:
         labels = final_labels(rule, sample, expand)
         if labels in found:
             raise DuplicateLabelSetError(labels)
-        found[labels] = sample
+        found[labels] = Element(sample=sample, threshold=rule.threshold)
     return found
 
 
 def evaluate(
-    rule: Rule, elements: Mapping[Labels, Sample], before: Mapping[Labels, Alert], slot: datetime
+    rule: Rule, elements: Mapping[Labels, Element], before: Mapping[Labels, Alert], slot: datetime
 ) -> Evaluation:
     """Advance the rule's alerts to `slot`. Every element is active whatever its value: 0, NaN and ±Inf too.
 
@@ -66,9 +86,9 @@ def evaluate(
     """
     after: dict[Labels, Alert] = {}
     changes: list[Change] = []
-    for labels, sample in elements.items():
+    for labels, element in elements.items():
         known = before.get(labels)
-        alert = _seen(rule, labels, sample, known, slot)
+        alert = _seen(rule, labels, element, known, slot)
         after[labels] = alert
         _note(changes, known, alert)
     for labels, known in before.items():
@@ -104,7 +124,8 @@ def credit_gap(alerts: Mapping[Labels, Alert], gap: timedelta, slot: datetime) -
     return {labels: credited(alert) for labels, alert in alerts.items()}
 
 
-def _seen(rule: Rule, labels: Labels, sample: Sample, known: Alert | None, slot: datetime) -> Alert:
+def _seen(rule: Rule, labels: Labels, element: Element, known: Alert | None, slot: datetime) -> Alert:
+    sample = element.sample
     if known is None:
         known = Alert(
             source=rule.id,
@@ -119,10 +140,11 @@ def _seen(rule: Rule, labels: Labels, sample: Sample, known: Alert | None, slot:
         value=sample.value,
         sample_labels=sample.labels,
         keep_firing_since=None,
-        threshold=rule.threshold,
+        threshold=element.threshold,
+        threshold_id=element.threshold_id,
         rule_version=rule.version,
     )
-    return _held(rule, current, slot)
+    return _held(current, rule.hold if element.hold is None else element.hold, slot)
 
 
 def _unseen(rule: Rule, known: Alert, slot: datetime) -> Alert:
@@ -131,11 +153,13 @@ def _unseen(rule: Rule, known: Alert, slot: datetime) -> Alert:
     since = known.keep_firing_since or slot
     if slot - since >= rule.keep_firing_for:
         return _ended(known, slot)
-    return _held(rule, replace(known, keep_firing_since=since), slot)
+    kept = replace(known, keep_firing_since=since)
+    # What a row governed had that row's `for`, which nobody knows any more without a sample; the rule's own says nothing.
+    return _held(kept, rule.hold, slot) if known.threshold_id is None else kept
 
 
-def _held(rule: Rule, alert: Alert, slot: datetime) -> Alert:
-    long_enough = slot - alert.active_at >= rule.hold
+def _held(alert: Alert, hold: timedelta, slot: datetime) -> Alert:
+    long_enough = slot - alert.active_at >= hold
     if alert.state is State.PENDING and long_enough:
         return replace(alert, state=State.FIRING, fired_at=slot)
     if alert.state is State.FIRING and not long_enough:

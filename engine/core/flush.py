@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.core.alert import Alert, State
 from engine.core.grouping import next_flush, this_flush
-from engine.core.muting import Mute
+from engine.core.muting import MuteKind, Mutes
 from engine.core.notifying import Decision, Standing, Terms, Told, decide
 from rules.labels import Labels
 from rules.routing import Policy
+
+Muter = tuple[MuteKind, str]
+"""What a group remembers of a mute: its kind and by which silence, interval or rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A group as stored.
 
-    `flush_at` is the scheduled time of this flush; `muted` are the alert ids its last flush found firing and muted.
+    `flush_at` is the scheduled time of this flush; `muted` are the alert ids its last flush found firing and muted, each with
+    its muters in the order of Mutes.
     """
 
     id: int
@@ -26,7 +30,7 @@ class Group:
     labels: Labels
     dedup_key: str
     flush_at: datetime
-    muted: frozenset[int] = frozenset()
+    muted: Mapping[int, tuple[Muter, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +52,7 @@ class Flush:
 
     at: datetime
     decisions: Mapping[Target, Decision]
-    mutes: Mapping[int, Mute]
+    mutes: Mutes
     leaving: frozenset[int]
     next_flush_at: datetime | None
 
@@ -60,7 +64,7 @@ def flush(
     *,
     targets: Mapping[Target, Terms],
     told: Mapping[Target, Told],
-    mutes: Mapping[int, Mute],
+    mutes: Mutes,
     now: datetime,
 ) -> Flush:
     """Decide everything about `group` at `now`.
@@ -81,7 +85,7 @@ def flush(
     )
 
 
-def _standing(group: Group, alerts: Iterable[Alert], mutes: Mapping[int, Mute]) -> Standing:
+def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes) -> Standing:
     firing: set[int] = set()
     resolved: set[int] = set()
     for alert in alerts:
@@ -93,5 +97,8 @@ def _standing(group: Group, alerts: Iterable[Alert], mutes: Mapping[int, Mute]) 
         muted=frozenset(firing & muted),
         resolved=frozenset(resolved),
         resolved_muted=frozenset(resolved & muted),
-        muted_before=group.muted,
+        muted_before=frozenset(group.muted),
+        inhibited_before=frozenset(
+            alert_id for alert_id, muters in group.muted.items() if all(kind.by_alert for kind, _ in muters)
+        ),
     )

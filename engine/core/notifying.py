@@ -2,7 +2,8 @@
 
 Source: A:notify/dedup_stage.go needsUpdate, with the differences Tocsin makes on purpose: an alert told and then muted
 stays told, so it cannot fake an "all resolved"; one told and resolved while muted still sends its resolve; repeat_interval
-means what it says; an alert first kept quiet is told when the quiet ends.
+means what it says; an alert first kept quiet is told when the quiet ends. While an alert inhibits, its own message speaks
+for those it keeps quiet: when that ends, they are told if they never were, and the repeat of the others begins anew.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class Reason(StrEnum):
     NOTHING_TO_TELL = "nothing to tell"
     RESOLVED_UNSENT = "resolved, but send_resolved is off"
     UNMUTED_UNSENT = "unmuted, but notify_on_unmute is never"
+    UNINHIBITED_UNSENT = "no longer inhibited, but told before"
     MUTED = "muted"
 
     @property
@@ -62,7 +64,8 @@ class Told:
 class Standing:
     """Where a group's alerts stand at a flush, by id: firing and free to be told, firing but muted, resolved.
 
-    `muted_before` are those the previous flush found firing and muted. `resolved_muted` are the resolved ones a mute covers.
+    `muted_before` are those the previous flush found firing and muted, `inhibited_before` those of them that nothing but other
+    alerts muted. `resolved_muted` are the resolved ones a mute covers.
     """
 
     firing: frozenset[int] = frozenset()
@@ -70,6 +73,7 @@ class Standing:
     resolved: frozenset[int] = frozenset()
     resolved_muted: frozenset[int] = frozenset()
     muted_before: frozenset[int] = frozenset()
+    inhibited_before: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +132,19 @@ class _Case:
         return self.standing.firing - self.told.firing
 
     @property
+    def released(self) -> frozenset[int]:
+        """What a silence or an interval has let go, for which `notify_on_unmute` is meant."""
+        return self.unmuted - self.standing.inhibited_before
+
+    @property
     def new(self) -> frozenset[int]:
-        """The untold that are a reason to tell: where `notify_on_unmute` is never, those that come out of a mute are none."""
-        return self.untold - self.unmuted if self._never else self.untold
+        """The untold that are a reason to tell: where `notify_on_unmute` is never, those let go now are none."""
+        return self.untold - self.released if self._never else self.untold
 
     @property
     def owed(self) -> frozenset[int]:
         """What the end of a mute is by itself a reason to tell, though it was told before."""
-        return self.unmuted if self.terms.notify_on_unmute is NotifyOnUnmute.ALWAYS else frozenset()
+        return self.released if self.terms.notify_on_unmute is NotifyOnUnmute.ALWAYS else frozenset()
 
     @property
     def ended(self) -> frozenset[int]:
@@ -146,11 +155,22 @@ class _Case:
 
     @property
     def repeats(self) -> Reason | None:
-        """The reason to repeat, `None` while it is too early; what has no time, as in Alertmanager, is overdue."""
-        early = self.told.at is not None and self.now - self.told.at < self.terms.repeat_interval
-        if early or not self.told.firing:
+        """The reason to repeat, `None` while it is too early or put off."""
+        if not self._overdue or self.put_off:
             return None
-        return Reason.UNMUTED if self.unmuted and not self._never else Reason.REPEAT
+        return Reason.UNMUTED if self.released and not self._never else Reason.REPEAT
+
+    @property
+    def put_off(self) -> bool:
+        """Whether a repeat fell due only because all that was told and is free to be told was inhibited until now."""
+        heard = self.told.firing & self.standing.firing
+        return self._overdue and bool(heard) and heard <= self.standing.inhibited_before
+
+    @property
+    def _overdue(self) -> bool:
+        """Whether repeat_interval has passed; what has no time, as in Alertmanager, is overdue."""
+        early = self.told.at is not None and self.now - self.told.at < self.terms.repeat_interval
+        return bool(self.told.firing) and not early
 
     @property
     def _never(self) -> bool:
@@ -168,7 +188,13 @@ def _reason(case: _Case) -> Reason:
         return Reason.SOME_RESOLVED
     if not case.standing.firing:
         return Reason.MUTED
-    return case.repeats or (Reason.UNMUTED_UNSENT if case.untold else Reason.ALREADY_TOLD)
+    return case.repeats or _reason_to_wait(case)
+
+
+def _reason_to_wait(case: _Case) -> Reason:
+    if case.untold:
+        return Reason.UNMUTED_UNSENT
+    return Reason.UNINHIBITED_UNSENT if case.put_off else Reason.ALREADY_TOLD
 
 
 def _reason_of_new(case: _Case) -> Reason:
@@ -190,7 +216,7 @@ def _decision(reason: Reason, case: _Case) -> Decision:
         return Decision(reason=reason, told=everything, firing=case.firing, resolved=shown)
     if reason is Reason.RESOLVED_UNSENT:
         return Decision(reason=reason, told=Told(resolved=case.resolved, at=case.now))
-    if reason is Reason.UNMUTED_UNSENT:
+    if reason in (Reason.UNMUTED_UNSENT, Reason.UNINHIBITED_UNSENT):
         return Decision(reason=reason, told=_as_if_told(case))
     # Nothing is sent; but an end that will never be told must not pass for "already told" when the alert fires again.
     return Decision(reason=reason, told=replace(case.told, firing=case.told.firing - case.resolved))
@@ -198,7 +224,7 @@ def _decision(reason: Reason, case: _Case) -> Decision:
 
 def _as_if_told(case: _Case) -> Told:
     """What counts as told when the end of a mute was no reason to: it is told by the next repeat, and so is its end."""
-    since = case.told.at if case.told.firing else case.now
+    since = case.told.at if case.told.firing and not case.put_off else case.now
     return Told(firing=case.firing, resolved=case.told.resolved - case.firing, at=since)
 
 

@@ -21,6 +21,8 @@ class FailureReason(StrEnum):
     REFUSED = "refused"
     """The service understood and said no (Slack `ok: false`, an SMTP recipient rejected)."""
     UNCONFIGURED = "unconfigured"
+    FORBIDDEN = "forbidden"
+    """The address is one Tocsin never connects to, such as a cloud's metadata service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,21 +24,26 @@ from engine.delivery.addresses import (
 from engine.delivery.apprise import guarded, through
 from engine.delivery.evidence import from_error, redacted
 from engine.delivery.wire import Wire
+from engine.resolver import Resolver
 
 Service = SlackWebhook | SlackBot | PagerDutyKey | SmtpServer | WebhookUrl
 """The addresses outside this process."""
 
 
-def deliver(address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
+def deliver(
+    address: Address, body: bytes, recipient: str, deadline: timedelta, resolver: Resolver | None = None
+) -> Outcome:
     """What came of sending `body`, as `render` made it, to the address; takes about `deadline` at most, never raises.
 
     `recipient` is one of `recipients(address)`. Blocks the calling thread and uses no other pool, so a slow service
-    delays its own caller only. The outcome's detail holds no secret and no address.
+    delays its own caller only. `resolver` says which addresses are refused. The outcome's detail holds no secret, and no
+    address but a refused one.
     """
     hidden = (*secrets(address), *([recipient] if recipient else []))
     if isinstance(address, LogAddress):
         return redacted(guarded(lambda: log.send(address, body)), hidden)
-    return redacted(guarded(lambda: through(service(address, _attempt(address, body, recipient, deadline)))), hidden)
+    attempt = _attempt(address, body, recipient, lambda: Wire(deadline, address.ca_file, resolver))
+    return redacted(guarded(lambda: through(service(address, attempt))), hidden)
 
 
 def service(address: Service, attempt: Callable[[], Outcome]) -> NotifyBase:
@@ -56,9 +61,9 @@ def service(address: Service, attempt: Callable[[], Outcome]) -> NotifyBase:
             assert_never(address)
 
 
-def _attempt(address: Service, body: bytes, recipient: str, deadline: timedelta) -> Callable[[], Outcome]:
+def _attempt(address: Service, body: bytes, recipient: str, dial: Callable[[], Wire]) -> Callable[[], Outcome]:
     def attempt() -> Outcome:
-        with Wire(deadline, address.ca_file) as wire:
+        with dial() as wire:
             try:
                 return _sent(address, body, recipient, wire)
             except (OSError, HTTPException) as error:

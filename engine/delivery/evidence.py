@@ -15,6 +15,7 @@ from typing import Final
 from engine.core.messages_text import one_line
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.delivery.wire import Answer, TrustError, Wire
+from engine.destinations import RefusedDestination
 
 DETAIL_LIMIT: Final = 300
 """Characters of a detail."""
@@ -53,7 +54,9 @@ def from_status(answer: Answer, said: str) -> Outcome:
 
 
 def from_error(error: OSError | HTTPException, wire: Wire) -> Failed:
-    """The failure a broken conversation stands for; all of them may pass, so all are retried."""
+    """The failure a broken conversation stands for; all of them may pass, so all are retried, but a forbidden address."""
+    if isinstance(error, RefusedDestination):
+        return Failed(reason=FailureReason.FORBIDDEN, retryable=False, detail=str(error))
     if wire.expired or isinstance(error, TimeoutError):
         return _unanswered(FailureReason.DEADLINE_EXCEEDED, "no complete answer before the deadline")
     return _unanswered(FailureReason.UNREACHABLE, _why(error))
@@ -81,8 +84,12 @@ def _why(error: OSError | HTTPException) -> str:
 
 
 def redacted(outcome: Outcome, secrets: tuple[str, ...]) -> Outcome:
-    """The outcome with its detail on one line, capped, and every secret in it blotted out."""
+    """The outcome with its detail on one line, capped, and every secret in it blotted out.
+
+    A forbidden address is named: those are our own words, with the host and nothing else of what the channel holds.
+    """
     detail = outcome.detail
-    for secret in secrets:
+    forbidden = isinstance(outcome, Failed) and outcome.reason is FailureReason.FORBIDDEN
+    for secret in () if forbidden else secrets:
         detail = detail.replace(secret, "***")
     return replace(outcome, detail=one_line(detail, DETAIL_LIMIT))

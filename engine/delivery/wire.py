@@ -2,7 +2,8 @@
 
 Socket timeouts count from read to read, so a server that drips a byte a second holds its caller for ever. Here a timer
 cuts the connection underneath: every call that waits on it then returns with an error, in TLS, HTTP and SMTP alike.
-Proxies of the environment are not used and redirects not followed: a message goes where its channel says.
+Connections go to addresses that were judged first (engine/destinations.py), and never to a name looked up again. Proxies of
+the environment are not used and redirects not followed: a message goes where its channel says.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from urllib.parse import quote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from engine.resolver import Resolver
+
 BODY_LIMIT: Final = 2048
 """Bytes of an answer that are read: enough for any service's error, and for nothing else."""
 RETRY_AFTER_LIMIT: Final = timedelta(hours=1)
@@ -37,12 +40,13 @@ class TrustError(OSError):
 class Wire:
     """The connections of one attempt under one total deadline; a context manager that closes what it opened.
 
-    The name look-up is the system resolver's and only checked afterwards; every byte later is under the deadline.
+    `resolver` says where names lead, and which addresses are refused.
     """
 
-    def __init__(self, limit: timedelta, ca_file: str = "") -> None:
+    def __init__(self, limit: timedelta, ca_file: str = "", resolver: Resolver | None = None) -> None:
         self._end = time.monotonic() + limit.total_seconds()
         self._ca_file = ca_file
+        self._resolver = resolver or Resolver()
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(limit.total_seconds(), self._cut)
         self._timer.daemon = True
@@ -68,11 +72,14 @@ class Wire:
         return left
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A TCP connection to the first of the host's addresses that answers; OSError when none does."""
+        """A TCP connection to the first of the host's addresses that answers; OSError when none does.
+
+        RefusedDestination when its addresses are such that nothing connects there.
+        """
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        for _, _, _, _, where_to in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for address in self._resolver.addresses(host, port, self.remaining):
             try:
-                return self._watched(socket.create_connection((str(where_to[0]), port), timeout=self.remaining()))
+                return self._watched(socket.create_connection((address, port), timeout=self.remaining()))
             except OSError as error:
                 failure = error
         raise failure

@@ -20,7 +20,11 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from engine.store.definition_table import loose, writable
 from engine.store.fields import Row
+from engine.store.recorded import readable
 from engine.store.tables import definition_changes as feed
+
+EVERY_KEY: Final = ""
+"""The key under which a truncate is recorded."""
 
 REMEMBERED: Final = 20
 """How many versions of a row are looked through for a good one."""
@@ -109,13 +113,13 @@ def versions(connection: Connection, table: str, key: str) -> Iterator[Row]:
     """The row as it was recorded, newest first, at most 20 times and not from before it was last deleted."""
     statement = (
         select(feed.c.operation, loose(feed.c.after, connection.dialect.name))
-        .where(feed.c.table_name == table, feed.c.row_id.in_([key, ""]))
+        .where(feed.c.table_name == table, feed.c.row_id.in_([key, EVERY_KEY]))
         .order_by(feed.c.id.desc())
         .limit(REMEMBERED)
     )
     rows = connection.execute(statement).all()
     standing = takewhile(lambda row: not Operation(row.operation).ends, rows)
-    return (row.after for row in standing if isinstance(row.after, dict))
+    return (readable(table, row.after) for row in standing if isinstance(row.after, dict))
 
 
 def _touched(changes: Collection[Change]) -> Touched:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -37,7 +37,8 @@ from rules.errors import RulesError
 BATCH = 500
 """Keys per query; SQLite allows 32,766 parameters, but a short statement is planned faster."""
 
-_UNREAD = frozenset({"created_at", "updated_at"})
+UNREAD: Final = frozenset({"created_at", "updated_at"})
+"""Columns no value has."""
 
 Value = TypeVar("Value")
 
@@ -106,11 +107,14 @@ class DefinitionTable(Generic[Value]):
         row = next(self.rows(connection, [key]), None)
         return None if row is None else self.from_row(row)
 
-    def page(self, connection: Connection, after: str | None, limit: int) -> list[Value]:
-        """The first `limit` readable values with a key above `after`, by key; shorter only at the end of the table."""
+    def page(self, connection: Connection, after: str | None, limit: int, *only: ColumnElement[bool]) -> list[Value]:
+        """The first `limit` readable values with a key above `after`, by key; shorter only at the end of the table.
+
+        `only` are conditions that all hold for a row, or it is left out.
+        """
         values: list[Value] = []
         while len(values) < limit:
-            rows = self._rows_after(connection, after, limit)
+            rows = self._rows_after(connection, after, limit, only)
             values += self._readable(rows)
             if len(rows) < limit:
                 break
@@ -138,11 +142,13 @@ class DefinitionTable(Generic[Value]):
 
     def _select(self, connection: Connection) -> Select[*tuple[Any, ...]]:
         dialect = connection.dialect.name
-        return select(*(loose(column, dialect) for column in self.table.c if column.name not in _UNREAD))
+        return select(*(loose(column, dialect) for column in self.table.c if column.name not in UNREAD))
 
-    def _rows_after(self, connection: Connection, after: str | None, limit: int) -> list[RowMapping]:
+    def _rows_after(
+        self, connection: Connection, after: str | None, limit: int, only: Iterable[ColumnElement[bool]]
+    ) -> list[RowMapping]:
         key = self.table.c[self.key]
-        statement = self._select(connection).order_by(key).limit(limit)
+        statement = self._select(connection).where(*only).order_by(key).limit(limit)
         if after is not None:
             statement = statement.where(key > after)
         return list(connection.execute(statement).mappings())

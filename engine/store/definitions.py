@@ -1,38 +1,53 @@
 """Everything people have declared, as one immutable value, and the feed that keeps it up to date.
 
-The first refresh reads every table; later ones ask `definition_changes` what is new and read only those rows again.
-Nothing bad in a row stops the rest: a rule that cannot be evaluated is quarantined at its last good version, a route is
-replaced by its last good version, a tree that is none leaves the previous one in force, other rows are skipped.
+The first refresh reads every table; later ones ask `definition_changes` what is new and read only those rows again. What was
+written past the triggers is in no such list: `compare` finds it.
+Nothing bad in a row stops the rest: a rule that cannot be evaluated is quarantined at its last good version, a route, a
+threshold row, an inhibit rule and a time interval are replaced by their last good version, a tree that is none leaves the
+previous one in force, other rows are skipped.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from itertools import chain, cycle, groupby
+from types import MappingProxyType
+from typing import Any, Final
 
+import structlog
 from sqlalchemy import Connection
 
-from engine.store import changes, channels, datasources, routes, rules, silences
+from engine.store import (
+    changes,
+    channels,
+    dangling,
+    datasources,
+    inhibit_rules,
+    routes,
+    rules,
+    silences,
+    thresholds,
+    time_intervals,
+)
 from engine.store.changes import Mark, Touched
 from engine.store.fields import Row
 from engine.store.parts import Part, Reader
-from rules import routing
-from rules.channels import LOG_CHANNEL, Channel
+from engine.store.planting import Planted, check_route, plant
+from rules.channels import Channel
 from rules.datasource import Datasource
-from rules.errors import RouteError
-from rules.problems import Problem, Severity, check_rule
+from rules.inhibition import InhibitRule
+from rules.problems import Problem, check_rule
 from rules.routing import Route, Tree
 from rules.rule import Rule
 from rules.silences import Silence
+from rules.thresholds import Threshold
+from rules.time_intervals import TimeInterval
 
 EXPIRED_FOR: Final = timedelta(hours=1)
 """A silence that ended longer ago than this is of no use to a decision any more."""
-
-LAST_RESORT: Final = Route(id=routing.ROOT, receiver=LOG_CHANNEL, channels=(LOG_CHANNEL,))
-"""The root while a fresh start finds none it can use: what would be routed is at least written down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +55,9 @@ class Definitions:
     """What is in force. Parts that did not change are the same objects in the next value, so `is` tells what changed.
 
     `quarantined` names the rules whose row is refused and why; one that is in `rules` too is there at its last good version.
-    `problems` are sentences naming the table and the key. `version` is the highest change followed; it never goes back, and
-    stays where a transaction with lower change ids commits late.
+    `thresholds` are the rows of each rule that has some, by the rule's id; they, `silences` and `inhibit_rules` stand in the
+    order of their ids. `problems` are sentences naming the table and the key. `version` is the highest change followed; it
+    never goes back, and stays where a transaction with lower change ids commits late.
     """
 
     rules: Mapping[str, Rule]
@@ -50,6 +66,9 @@ class Definitions:
     tree: Tree
     silences: tuple[Silence, ...]
     datasources: Mapping[str, Datasource]
+    thresholds: Mapping[str, tuple[Threshold, ...]]
+    inhibit_rules: tuple[InhibitRule, ...]
+    time_intervals: Mapping[str, TimeInterval]
     problems: tuple[str, ...]
     version: int
 
@@ -59,21 +78,14 @@ def _switched_off(good: Rule, row: Row) -> Rule:
     return good if row.get("enabled") in (True, None) else replace(good, enabled=False)
 
 
-def _check_route(route: Route) -> tuple[Problem, ...]:
-    """What is wrong with the route by itself, wherever it hangs."""
-    hung = replace(route, parent_id=route.parent_id and routing.ROOT)
-    try:
-        routing.build([route] if route.id == routing.ROOT else [Route(id=routing.ROOT), hung])
-    except RouteError as error:
-        return (Problem(severity=Severity.ERROR, field=error.field or "", message=error.message),)
-    return ()
-
-
 _RULES: Final = Reader(table=rules.TABLE, check=check_rule, keep=_switched_off)
 _CHANNELS: Final = Reader(table=channels.TABLE)
-_ROUTES: Final = Reader(table=routes.TABLE, check=_check_route, keep=lambda good, _row: good)
+_ROUTES: Final = Reader(table=routes.TABLE, check=check_route, keep=lambda good, _row: good)
 _SILENCES: Final = Reader(table=silences.TABLE)
 _DATASOURCES: Final = Reader(table=datasources.TABLE)
+_THRESHOLDS: Final = Reader(table=thresholds.TABLE, keep=lambda good, _row: good)
+_INHIBIT_RULES: Final = Reader(table=inhibit_rules.TABLE, keep=lambda good, _row: good)
+_TIME_INTERVALS: Final = Reader(table=time_intervals.TABLE, keep=lambda good, _row: good)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +95,9 @@ class _Parts:
     routes: Part[Route] = field(default_factory=Part)
     silences: Part[Silence] = field(default_factory=Part)
     datasources: Part[Datasource] = field(default_factory=Part)
+    thresholds: Part[Threshold] = field(default_factory=Part)
+    inhibit_rules: Part[InhibitRule] = field(default_factory=Part)
+    time_intervals: Part[TimeInterval] = field(default_factory=Part)
 
     def reread(self, connection: Connection, touched: Mapping[str, Touched]) -> _Parts:
         """These parts with the touched rows read again; tables of no interest here may be named too."""
@@ -92,27 +107,60 @@ class _Parts:
             routes=_ROUTES.reread(connection, self.routes, touched.get("routes")),
             silences=_SILENCES.reread(connection, self.silences, touched.get("silences")),
             datasources=_DATASOURCES.reread(connection, self.datasources, touched.get("datasources")),
+            thresholds=_THRESHOLDS.reread(connection, self.thresholds, touched.get("thresholds")),
+            inhibit_rules=_INHIBIT_RULES.reread(connection, self.inhibit_rules, touched.get("inhibit_rules")),
+            time_intervals=_TIME_INTERVALS.reread(connection, self.time_intervals, touched.get("time_intervals")),
         )
+
+    def differing(self, connection: Connection, table: str) -> Touched | None:
+        """What this table holds otherwise than it was read; `None` when nothing."""
+        looks: Mapping[str, Callable[[], Touched | None]] = {
+            "alert_rules": lambda: _RULES.differing(connection, self.rules),
+            "channels": lambda: _CHANNELS.differing(connection, self.channels),
+            "routes": lambda: _ROUTES.differing(connection, self.routes),
+            "silences": lambda: _SILENCES.differing(connection, self.silences),
+            "datasources": lambda: _DATASOURCES.differing(connection, self.datasources),
+            "thresholds": lambda: _THRESHOLDS.differing(connection, self.thresholds),
+            "inhibit_rules": lambda: _INHIBIT_RULES.differing(connection, self.inhibit_rules),
+            "time_intervals": lambda: _TIME_INTERVALS.differing(connection, self.time_intervals),
+        }
+        return looks[table]()
 
 
 _EVERYTHING: Final = dict.fromkeys(
-    ("alert_rules", "channels", "routes", "silences", "datasources"), Touched(whole=True)
+    (
+        "alert_rules",
+        "channels",
+        "routes",
+        "silences",
+        "datasources",
+        "thresholds",
+        "inhibit_rules",
+        "time_intervals",
+    ),
+    Touched(whole=True),
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Planted:
-    """The tree in force and, when it is not the one declared, why."""
+COMPARE_EVERY: Final = timedelta(seconds=60) / len(_EVERYTHING)
+"""How often DefinitionFeed.compare is to be called, so that every table has its turn within a minute."""
 
-    tree: Tree
-    problem: str | None = None
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Made:
+    """What is made of parts, each of one part alone, so that it stays the same object as long as that part does."""
+
+    planted: Planted
+    silences: tuple[Silence, ...] = ()
+    thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
+    inhibit_rules: tuple[InhibitRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Known:
     mark: Mark
     parts: _Parts
-    planted: _Planted
+    made: _Made
     definitions: Definitions
 
 
@@ -127,6 +175,7 @@ class DefinitionFeed:
         self._now = now
         self._lock = threading.Lock()
         self._known: _Known | None = None
+        self._turns = cycle(_EVERYTHING)
 
     def refresh(self, connection: Connection) -> Definitions:
         """What is in force now; the very same value when nothing changed, at the price of one indexed query.
@@ -137,22 +186,53 @@ class DefinitionFeed:
             self._known = self._load(connection) if self._known is None else self._follow(connection, self._known)
             return self._known.definitions
 
+    def compare(self, connection: Connection) -> Definitions:
+        """What is in force when one more table was compared with it, row by row, and read again where it differs.
+
+        This finds what was written past the triggers. The connection is one of Database.read's that has read nothing yet:
+        an older view than one already followed would take an edit back.
+        """
+        if connection.in_transaction():
+            raise RuntimeError("compare needs a view that begins with it: give it a connection that has read nothing")
+        with self._lock:
+            known = self._load(connection) if self._known is None else self._follow(connection, self._known)
+            self._known = self._compare(connection, known, next(self._turns))
+            return self._known.definitions
+
+    def _compare(self, connection: Connection, known: _Known, table: str) -> _Known:
+        touched = known.parts.differing(connection, table)
+        if touched is None:
+            return known
+        structlog.get_logger("tocsin.definitions").warning(
+            "rows were written past the triggers, and are in force now", table=table, rows=len(touched.keys)
+        )
+        return self._read(connection, known, known.mark, {table: touched})
+
     def _load(self, connection: Connection) -> _Known:
         mark = changes.start(connection)
         parts = _Parts().reread(connection, _EVERYTHING)
-        return _known(mark, parts, _plant(parts.routes, None), self._current(connection, parts.silences))
+        fresh = _Made(planted=plant(parts.routes, None))
+        return _known(mark, parts, self._made(connection, parts, _Parts(routes=parts.routes), fresh))
 
     def _follow(self, connection: Connection, known: _Known) -> _Known:
         found, mark = changes.since(connection, known.mark)
-        if not found:
-            return replace(known, mark=mark)
-        before, parts = known.parts, known.parts.reread(connection, changes.touched(found))
-        planted, silent = known.planted, known.definitions.silences
+        return self._read(connection, known, mark, changes.touched(found)) if found else replace(known, mark=mark)
+
+    def _read(self, connection: Connection, known: _Known, mark: Mark, touched: Mapping[str, Touched]) -> _Known:
+        parts = known.parts.reread(connection, touched)
+        return _known(mark, parts, self._made(connection, parts, known.parts, known.made))
+
+    def _made(self, connection: Connection, parts: _Parts, before: _Parts, made: _Made) -> _Made:
         if parts.routes is not before.routes:
-            planted = _plant(parts.routes, planted.tree)
+            made = replace(made, planted=plant(parts.routes, made.planted.tree))
         if parts.silences is not before.silences:
-            silent = self._current(connection, parts.silences)
-        return _known(mark, parts, planted, silent)
+            made = replace(made, silences=self._current(connection, parts.silences))
+        if parts.thresholds is not before.thresholds:
+            made = replace(made, thresholds=_by_rule(parts.thresholds, made.thresholds))
+        if parts.inhibit_rules is not before.inhibit_rules:
+            ordered = sorted(parts.inhibit_rules.values.values(), key=lambda rule: rule.id)
+            made = replace(made, inhibit_rules=tuple(ordered))
+        return made
 
     def _current(self, connection: Connection, part: Part[Silence]) -> tuple[Silence, ...]:
         ordered = sorted(part.values.values(), key=lambda silence: silence.id)
@@ -162,51 +242,58 @@ class DefinitionFeed:
         return tuple(silence for silence in ordered if silence.ends_at >= oldest)
 
 
-def _plant(part: Part[Route], previous: Tree | None) -> _Planted:
-    """The tree of these routes, else the previous one; at a fresh start as much of it as hangs on a usable root."""
-    routes = part.values
-    try:
-        return _Planted(tree=routing.build(routes.values()))
-    except RouteError as error:
-        reason = error.message
-    if previous is not None:
-        return _Planted(tree=previous, problem=f"routes: {reason}; the previous tree stays in force")
-    tree = routing.build(_hanging(routes))
-    return _Planted(tree=tree, problem=f"routes: {reason}; only what hangs on the root is in force")
+def _by_rule(part: Part[Threshold], before: Mapping[str, tuple[Threshold, ...]]) -> Mapping[str, tuple[Threshold, ...]]:
+    """Each rule's rows in the order of their ids; the same tuple as before where they are."""
+    ordered = sorted(part.values.values(), key=lambda row: (row.rule_id, row.id))
+    found = {rule_id: tuple(rows) for rule_id, rows in groupby(ordered, key=lambda row: row.rule_id)}
+    return MappingProxyType(
+        {rule_id: before[rule_id] if before.get(rule_id) == rows else rows for rule_id, rows in found.items()}
+    )
 
 
-def _hanging(routes: Mapping[str, Route]) -> list[Route]:
-    """The root and every route that reaches it by its parents, as deep as a tree may be."""
-    level = [routes.get(routing.ROOT, LAST_RESORT)]
-    found = level
-    for _ in range(routing.DEEPEST):
-        parents = {route.id for route in level}
-        level = [route for route in routes.values() if route.parent_id in parents]
-        found = found + level
-    return found
-
-
-def _known(mark: Mark, parts: _Parts, planted: _Planted, silent: tuple[Silence, ...]) -> _Known:
+def _known(mark: Mark, parts: _Parts, made: _Made) -> _Known:
     definitions = Definitions(
         rules=parts.rules.values,
         quarantined=parts.rules.refused,
         channels=parts.channels.values,
-        tree=planted.tree,
-        silences=silent,
+        tree=made.planted.tree,
+        silences=made.silences,
         datasources=parts.datasources.values,
-        problems=(*_problems(parts), *([planted.problem] if planted.problem else [])),
+        thresholds=made.thresholds,
+        inhibit_rules=made.inhibit_rules,
+        time_intervals=parts.time_intervals.values,
+        problems=tuple(chain(_refused(parts), _planting(made.planted), _dangling(parts))),
         version=mark.id,
     )
-    return _Known(mark=mark, parts=parts, planted=planted, definitions=definitions)
+    return _Known(mark=mark, parts=parts, made=made, definitions=definitions)
 
 
-def _problems(parts: _Parts) -> Iterator[str]:
+def _refused(parts: _Parts) -> Iterator[str]:
     refused = {
         "channels": parts.channels.refused,
         "routes": parts.routes.refused,
         "silences": parts.silences.refused,
         "datasources": parts.datasources.refused,
+        "thresholds": parts.thresholds.refused,
+        "inhibit_rules": parts.inhibit_rules.refused,
+        "time_intervals": parts.time_intervals.refused,
     }
     for table, rows in refused.items():
         for key in sorted(rows):
             yield from (f"{table} {key!r}: {problem.message}" for problem in rows[key])
+
+
+def _planting(planted: Planted) -> Iterator[str]:
+    if planted.problem is not None:
+        yield planted.problem
+
+
+def _dangling(parts: _Parts) -> Iterator[str]:
+    yield from dangling.of_thresholds(parts.thresholds.values.values(), _existing(parts.rules))
+    channels, intervals = _existing(parts.channels), _existing(parts.time_intervals)
+    yield from dangling.of_routes(parts.routes.values.values(), channels, intervals)
+
+
+def _existing(part: Part[Any]) -> Set[str]:
+    """The keys of the rows there are, readable or not."""
+    return part.values.keys() | part.refused.keys()

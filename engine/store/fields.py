@@ -115,6 +115,11 @@ def instant(row: Row, name: str) -> datetime:
     raise _refused(name, value, "give a moment such as 2026-11-21T12:00:00Z")
 
 
+def optional_instant(row: Row, name: str) -> datetime | None:
+    """The column's moment, or `None` where it is NULL."""
+    return None if row.get(name) is None else instant(row, name)
+
+
 def strings(row: Row, name: str) -> tuple[str, ...]:
     """The column's JSON list of texts."""
     return optional_strings(row, name) or ()

@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, func, literal, select, text, update
 
 from engine.core.alert import Alert
-from engine.core.flush import Flush, Group, Target
+from engine.core.flush import Flush, Group, Muter, Target
 from engine.core.grouping import Placement, first_flush
+from engine.core.muting import MuteKind
 from engine.core.notifying import Told
 from engine.store import alerts as alert_rows
 from engine.store.tables import alert_groups, group_channels, group_members
@@ -98,8 +99,12 @@ def lock(connection: Connection, group_id: int, now: datetime) -> Group | None:
         labels=Labels(row["labels"]),
         dedup_key=row["dedup_key"],
         flush_at=row["flush_at"],
-        muted=frozenset(int(alert_id) for alert_id in row["muted"]),
+        muted={int(number): _muters(found) for number, found in row["muted"].items()},
     )
+
+
+def _muters(content: Sequence[Sequence[str]]) -> tuple[Muter, ...]:
+    return tuple((MuteKind(kind), by) for kind, by in content)
 
 
 def members(connection: Connection, group_id: int) -> dict[int, Alert]:
@@ -165,7 +170,7 @@ def forget_delivered(
 
 def finish(connection: Connection, group: Group, decided: Flush) -> None:
     """Schedule the group's next flush, remember who is muted, and let the resolved go."""
-    muted = {str(alert_id): f"{mute.kind}:{mute.by}" for alert_id, mute in decided.mutes.items()}
+    muted = {str(number): [[mute.kind.value, mute.by] for mute in every] for number, every in decided.mutes.items()}
     values = {"flush_at": decided.next_flush_at, "muted": muted}
     connection.execute(update(alert_groups).where(alert_groups.c.id == group.id).values(values))
     leave(connection, group.id, decided.leaving, at=decided.at)

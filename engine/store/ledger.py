@@ -22,6 +22,7 @@ class Kind(StrEnum):
     DECISION = "decision"
     ATTEMPT = "attempt"
     PROBLEM = "problem"
+    ACCESS = "access"
 
 
 class Subject(StrEnum):
@@ -31,6 +32,7 @@ class Subject(StrEnum):
     GROUP = "group"
     RULE = "rule"
     DEFINITION = "definition"
+    KEY = "key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
 
-from engine.store import changes
-from engine.store.changes import Touched
+from engine.store import changes, checksums
+from engine.store.changes import EVERY_KEY, Touched
 from engine.store.definition_table import DefinitionTable, writable
 from engine.store.fields import Row
 from rules.errors import RulesError
@@ -26,10 +26,14 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part(Generic[Value]):
-    """The readable rows of a table as values, and the problems of the others; a key in both is at its last good version."""
+    """The readable rows of a table as values, and the problems of the others; a key in both is at its last good version.
+
+    `digests` are those of the rows as they were read, readable or not.
+    """
 
     values: Mapping[str, Value] = field(default_factory=dict)
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    digests: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +51,24 @@ class Reader(Generic[Value]):
         """The part with the touched rows read again; `before` itself when nothing was touched."""
         if touched is None:
             return before
+        keys = None if touched.whole else touched.keys
         values, refused = _untouched(before.values, touched), _untouched(before.refused, touched)
-        for row in list(self.table.rows(connection, None if touched.whole else touched.keys)):
+        # Before the rows: where the view is not one, what changes in between is found different, and not taken for read.
+        digests = _untouched(before.digests, touched) | checksums.digests(connection, self.table, keys)
+        for row in list(self.table.rows(connection, keys)):
             key = writable(row[self.table.key])
             value, problems = self._judge(row)
             if value is None:
                 refused[key] = problems
-                forgotten = touched.whole or key in touched.ended
+                forgotten = not touched.ended.isdisjoint({key, EVERY_KEY})
                 value = self._kept(connection, row, key, None if forgotten else before.values.get(key))
             if value is not None:
                 values[key] = value
-        return Part(values=MappingProxyType(values), refused=MappingProxyType(refused))
+        return Part(values=MappingProxyType(values), refused=MappingProxyType(refused), digests=digests)
+
+    def differing(self, connection: Connection, known: Part[Value]) -> Touched | None:
+        """What the table holds otherwise than it was read, whether or not a change of it was recorded."""
+        return checksums.differing(checksums.digests(connection, self.table), known.digests)
 
     def _judge(self, row: Row) -> tuple[Value | None, tuple[Problem, ...]]:
         """The value when it can be used, else what is wrong."""

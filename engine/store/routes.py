@@ -10,6 +10,7 @@ from engine.store import fields
 from engine.store.definition_table import DefinitionTable
 from engine.store.fields import Row
 from engine.store.tables import routes
+from rules.labels import Labels
 from rules.routing import NotifyOnUnmute, Route
 
 
@@ -28,12 +29,17 @@ def from_row(row: Row) -> Route:
         repeat_interval=fields.optional_span(row, "repeat_interval_seconds"),
         continue_=fields.flag(row, "continue", default=False),
         notify_on_unmute=fields.optional_choice(row, "notify_on_unmute", NotifyOnUnmute),
+        labels=Labels(fields.texts(row, "labels")),
+        mute_time_intervals=fields.strings(row, "mute_time_intervals"),
+        active_time_intervals=fields.strings(row, "active_time_intervals"),
+        team=fields.text(row, "team"),
+        origin=fields.text(row, "origin", "sql"),
         version=fields.whole(row, "version", 1),
     )
 
 
 def to_row(route: Route) -> dict[str, object]:
-    """The columns that declare the route; a route knows neither team nor origin, so those stay as they are."""
+    """The columns that declare the route; version and times are the database's own."""
     return {
         "id": route.id,
         "parent_id": route.parent_id,
@@ -47,6 +53,11 @@ def to_row(route: Route) -> dict[str, object]:
         "repeat_interval_seconds": fields.seconds(route.repeat_interval),
         "continue": route.continue_,
         "notify_on_unmute": route.notify_on_unmute,
+        "labels": dict(route.labels),
+        "mute_time_intervals": list(route.mute_time_intervals),
+        "active_time_intervals": list(route.active_time_intervals),
+        "team": route.team,
+        "origin": route.origin,
     }
 
 

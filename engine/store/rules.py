@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from engine.store import fields
 from engine.store.definition_table import DefinitionTable
 from engine.store.fields import Row
-from engine.store.tables import alert_rules
+from engine.store.rule_status import Health
+from engine.store.tables import alert_rules, rule_status
 from rules.datasource import DEFAULT_DATASOURCE
 from rules.labels import Labels
 from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
@@ -79,6 +82,16 @@ def to_row(rule: Rule) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which rules to list: of this team, of this origin, in this health, with this text in their name; `None` is any."""
+
+    team: str | None = None
+    origin: str | None = None
+    health: Health | None = None
+    name: str | None = None
+
+
 TABLE: Final = DefinitionTable(table=alert_rules, key="id", from_row=from_row, to_row=to_row)
 
 
@@ -87,9 +100,11 @@ def get(connection: Connection, key: str) -> Rule | None:
     return TABLE.get(connection, key)
 
 
-def page(connection: Connection, *, after: str | None = None, limit: int = 100) -> list[Rule]:
+def page(
+    connection: Connection, *, after: str | None = None, limit: int = 100, only: Wanted | None = None
+) -> list[Rule]:
     """The rules after this id, by id; shorter than `limit` only at the end. Rows that cannot be read are left out."""
-    return TABLE.page(connection, after, limit)
+    return TABLE.page(connection, after, limit, *(() if only is None else _conditions(only)))
 
 
 def put(connection: Connection, rule: Rule) -> Rule:
@@ -100,3 +115,17 @@ def put(connection: Connection, rule: Rule) -> Rule:
 def delete(connection: Connection, key: str) -> bool:
     """Whether there was a rule with this id to delete."""
     return TABLE.delete(connection, key)
+
+
+def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    for column, value in ((alert_rules.c.team, wanted.team), (alert_rules.c.origin, wanted.origin)):
+        if value is not None:
+            yield column == value
+    if wanted.name is not None:
+        yield alert_rules.c.name.icontains(wanted.name, autoescape=True)
+    if wanted.health is Health.UNKNOWN:
+        # A rule that nobody has evaluated yet has no status.
+        known = select(rule_status.c.rule_id).where(rule_status.c.health != Health.UNKNOWN)
+        yield alert_rules.c.id.not_in(known)
+    elif wanted.health is not None:
+        yield alert_rules.c.id.in_(select(rule_status.c.rule_id).where(rule_status.c.health == wanted.health))

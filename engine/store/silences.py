@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, assert_never
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection
 
 from engine.store import fields
 from engine.store.definition_table import DefinitionTable
 from engine.store.fields import Row
 from engine.store.tables import silences
-from rules.silences import Silence, check
+from rules.silences import Silence, SilenceState, check
 
 
 def from_row(row: Row) -> Silence:
@@ -44,6 +46,14 @@ def to_row(silence: Silence) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Which silences to list: those in this state at this moment."""
+
+    state: SilenceState
+    now: datetime
+
+
 TABLE: Final = DefinitionTable(table=silences, key="id", from_row=from_row, to_row=to_row)
 
 
@@ -52,9 +62,11 @@ def get(connection: Connection, key: str) -> Silence | None:
     return TABLE.get(connection, key)
 
 
-def page(connection: Connection, *, after: str | None = None, limit: int = 100) -> list[Silence]:
+def page(
+    connection: Connection, *, after: str | None = None, limit: int = 100, only: Standing | None = None
+) -> list[Silence]:
     """The silences after this id, by id; shorter than `limit` only at the end. Rows that cannot be read are left out."""
-    return TABLE.page(connection, after, limit)
+    return TABLE.page(connection, after, limit, *(() if only is None else _conditions(only)))
 
 
 def put(connection: Connection, silence: Silence) -> Silence:
@@ -65,3 +77,16 @@ def put(connection: Connection, silence: Silence) -> Silence:
 def delete(connection: Connection, key: str) -> bool:
     """Whether there was a silence with this id to delete."""
     return TABLE.delete(connection, key)
+
+
+def _conditions(standing: Standing) -> tuple[ColumnElement[bool], ...]:
+    """Silence.state in SQL."""
+    match standing.state:
+        case SilenceState.PENDING:
+            return (silences.c.starts_at > standing.now,)
+        case SilenceState.EXPIRED:
+            return (silences.c.starts_at <= standing.now, silences.c.ends_at < standing.now)
+        case SilenceState.ACTIVE:
+            return (silences.c.starts_at <= standing.now, silences.c.ends_at >= standing.now)
+        case _:
+            assert_never(standing.state)

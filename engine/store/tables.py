@@ -1,147 +1,81 @@
-"""The tables as SQLAlchemy sees them. The migrations make them, with the CHECKs and triggers that only the database needs.
+"""All tables as SQLAlchemy sees them: those people write to, and here the engine's own.
 
-Definition tables are a public interface (people write them by SQL): typed, with units in the names, and with a server-side
-default for everything but what a rule cannot be without. Runtime tables are the engine's own; no runtime column ever stands
-in a definition table, where it would fire the change triggers.
+The migrations make them, with the CHECKs and triggers that only the database needs. No runtime column ever stands in a
+definition table, where it would fire the change triggers.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
     text,
-    true,
 )
 
-from engine.store.types import Instant, RowNumber, present, random_id
-
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-
-
-def _provenance() -> list[Column[Any]]:
-    """Who owns a definition row and since when; the change triggers keep version and updated_at."""
-    return [
-        Column("team", Text, nullable=False, server_default=""),
-        Column("origin", Text, nullable=False, server_default="sql"),
-        Column("version", Integer, nullable=False, server_default=text("1")),
-        Column("created_at", Instant, nullable=False, server_default=present()),
-        Column("updated_at", Instant, nullable=False, server_default=present()),
-    ]
-
-
-severities = Table(
-    "severities",
+from engine.store.declarations import (
+    alert_rules,
+    channels,
+    datasources,
+    inhibit_rules,
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("rank", Integer, nullable=False),
+    routes,
+    severities,
+    silences,
+    thresholds,
+    time_intervals,
 )
+from engine.store.types import Instant, RowNumber, present
 
-datasources = Table(
-    "datasources",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("kind", Text, nullable=False, server_default="prometheus"),
-    Column("urls", JSON, nullable=False, server_default=text("'[]'")),
-    Column("tenant", Text, nullable=False, server_default=""),
-    Column("auth", JSON, nullable=False, server_default=text("'{}'")),
-    *_provenance(),
-)
-
-alert_rules = Table(
+__all__ = [
+    "alert_groups",
     "alert_rules",
-    metadata,
-    Column("id", Text, primary_key=True, server_default=random_id()),
-    Column("name", Text, nullable=False),
-    Column("group_name", Text, nullable=False, server_default=""),
-    Column("expr", Text),
-    Column("metric_name", Text),
-    Column("condition", Text),
-    Column("threshold", Float(53)),
-    Column("for_seconds", Float(53), nullable=False, server_default=text("0")),
-    Column("keep_firing_for_seconds", Float(53), nullable=False, server_default=text("0")),
-    Column("interval_seconds", Float(53)),
-    Column("query_offset_seconds", Float(53)),
-    Column("severity", Text, nullable=False, server_default=""),
-    Column("labels", JSON, nullable=False, server_default=text("'{}'")),
-    Column("annotations", JSON, nullable=False, server_default=text("'{}'")),
-    Column("notification_channels", JSON, nullable=False, server_default=text("'[]'")),
-    Column("datasource", Text, ForeignKey("datasources.name"), nullable=False, server_default="default"),
-    Column("enabled", Boolean, nullable=False, server_default=true()),
-    Column("no_data", Text, nullable=False, server_default="ok"),
-    Column("missing_series", Text, nullable=False, server_default="resolve"),
-    Column("missing_for_seconds", Float(53), nullable=False, server_default=text("86400")),
-    Column("on_error", Text, nullable=False, server_default="keep"),
-    Column("alert_limit", Integer, nullable=False, server_default=text("0")),
-    Column("plan", Text, nullable=False, server_default="auto"),
-    *_provenance(),
-)
-
-channels = Table(
+    "alerts",
+    "api_keys",
+    "change_author",
+    "channel_state",
     "channels",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("url", Text, nullable=False, server_default=""),
-    Column("settings", JSON, nullable=False, server_default=text("'{}'")),
-    Column("send_resolved", Boolean, nullable=False, server_default=true()),
-    Column("templates", JSON, nullable=False, server_default=text("'{}'")),
-    Column("rate_limit", JSON, nullable=False, server_default=text("'{}'")),
-    *_provenance(),
-)
-
-routes = Table(
+    "datasources",
+    "definition_changes",
+    "evaluation_units",
+    "group_channels",
+    "group_members",
+    "inhibit_rules",
+    "ledger",
+    "metadata",
+    "nodes",
+    "notification_facts",
+    "outbox",
     "routes",
-    metadata,
-    Column("id", Text, primary_key=True, server_default=random_id()),
-    Column("parent_id", Text, ForeignKey("routes.id")),
-    Column("position", Integer, nullable=False, server_default=text("0")),
-    Column("receiver", Text, nullable=False, server_default=""),
-    Column("channels", JSON),
-    Column("matchers", JSON, nullable=False, server_default=text("'[]'")),
-    Column("group_by", JSON),
-    Column("group_wait_seconds", Float(53)),
-    Column("group_interval_seconds", Float(53)),
-    Column("repeat_interval_seconds", Float(53)),
-    Column("continue", Boolean, nullable=False, server_default=text("false")),
-    Column("labels", JSON, nullable=False, server_default=text("'{}'")),
-    Column("mute_time_intervals", JSON, nullable=False, server_default=text("'[]'")),
-    Column("active_time_intervals", JSON, nullable=False, server_default=text("'[]'")),
-    Column("notify_on_unmute", Text),
-    *_provenance(),
-)
-
-silences = Table(
+    "rule_status",
+    "severities",
     "silences",
+    "thresholds",
+    "time_intervals",
+]
+
+# No definition table: who may come in is no part of what is evaluated, and a hash has no business in the record of changes.
+api_keys = Table(
+    "api_keys",
     metadata,
-    Column("id", Text, primary_key=True, server_default=random_id()),
-    Column("matchers", JSON, nullable=False),
-    Column("starts_at", Instant, nullable=False, server_default=present()),
-    Column("ends_at", Instant, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", Instant, nullable=False, server_default=present()),
     Column("created_by", Text, nullable=False, server_default=""),
-    Column("comment", Text, nullable=False, server_default=""),
-    *_provenance(),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    UniqueConstraint("hash"),
 )
 
 definition_changes = Table(
@@ -226,6 +160,7 @@ alerts = Table(
     # Text, because SQLite turns a NaN into NULL and JSON has none.
     Column("value", Text, nullable=False),
     Column("threshold", Text),
+    Column("threshold_id", Text),
     Column("active_at", Instant, nullable=False),
     Column("fired_at", Instant),
     Column("keep_firing_since", Instant),

@@ -24,7 +24,11 @@ DEFINITIONS = {
     "channels": "name",
     "routes": "id",
     "silences": "id",
+    "thresholds": "id",
+    "inhibit_rules": "id",
+    "time_intervals": "name",
 }
+INSTANTS = {"silences": ("starts_at", "ends_at"), "thresholds": ("valid_from", "valid_to")}
 FUNCTIONS = (
     "tocsin_record_change()",
     "tocsin_record_truncate()",
@@ -37,6 +41,8 @@ FUNCTIONS = (
 def upgrade() -> None:
     dialect = op.get_bind().dialect.name
     create_definitions(dialect)
+    create_refinements(dialect)
+    create_api_keys(dialect)
     create_runtime()
     create_triggers()
     first_rows.insert(op.get_bind())
@@ -184,6 +190,79 @@ def create_definitions(dialect: str) -> None:
     )
 
 
+def create_refinements(dialect: str) -> None:
+    op.create_table(
+        "thresholds",
+        sa.Column("id", sa.Text(), server_default=random_id(), nullable=False),
+        sa.Column("rule_id", sa.Text(), nullable=False),
+        sa.Column("matchers", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("threshold", sa.Float(precision=53), nullable=False),
+        sa.Column("recovery_threshold", sa.Float(precision=53), nullable=True),
+        sa.Column("severity", sa.Text(), server_default="", nullable=False),
+        sa.Column("for_seconds", sa.Float(precision=53), nullable=True),
+        sa.Column("valid_from", Instant(), nullable=True),
+        sa.Column("valid_to", Instant(), nullable=True),
+        sa.Column("priority", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("team", sa.Text(), server_default="", nullable=False),
+        sa.Column("origin", sa.Text(), server_default="sql", nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", Instant(), server_default=present(), nullable=False),
+        sa.Column("updated_at", Instant(), server_default=present(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["rule_id"], ["alert_rules.id"], name=op.f("fk_thresholds_rule_id"), ondelete="CASCADE"
+        ),
+        *checks.thresholds(dialect),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_thresholds")),
+    )
+    op.create_index("ix_thresholds_rule_id", "thresholds", ["rule_id"], unique=False)
+    op.create_table(
+        "inhibit_rules",
+        sa.Column("id", sa.Text(), server_default=random_id(), nullable=False),
+        sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("source_matchers", sa.JSON(), nullable=False),
+        sa.Column("target_matchers", sa.JSON(), nullable=False),
+        sa.Column("equal", sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column("team", sa.Text(), server_default="", nullable=False),
+        sa.Column("origin", sa.Text(), server_default="sql", nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", Instant(), server_default=present(), nullable=False),
+        sa.Column("updated_at", Instant(), server_default=present(), nullable=False),
+        *checks.inhibit_rules(dialect),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inhibit_rules")),
+    )
+    op.create_table(
+        "time_intervals",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("time_intervals", sa.JSON(), nullable=False),
+        sa.Column("team", sa.Text(), server_default="", nullable=False),
+        sa.Column("origin", sa.Text(), server_default="sql", nullable=False),
+        sa.Column("version", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("created_at", Instant(), server_default=present(), nullable=False),
+        sa.Column("updated_at", Instant(), server_default=present(), nullable=False),
+        *checks.time_intervals(dialect),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_time_intervals")),
+    )
+
+
+def create_api_keys(dialect: str) -> None:
+    op.create_table(
+        "api_keys",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), server_default=present(), nullable=False),
+        sa.Column("created_by", sa.Text(), server_default="", nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        *checks.api_keys(dialect),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
+        sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
+    )
+
+
 def create_runtime() -> None:
     op.create_table(
         "nodes",
@@ -235,6 +314,7 @@ def create_runtime() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("threshold", sa.Text(), nullable=True),
+        sa.Column("threshold_id", sa.Text(), nullable=True),
         sa.Column("active_at", Instant(), nullable=False),
         sa.Column("fired_at", Instant(), nullable=True),
         sa.Column("keep_firing_since", Instant(), nullable=True),
@@ -413,6 +493,7 @@ def create_triggers() -> None:
         statements += [statement for each in made for statement in change_triggers.postgresql_statements(each)]
     else:
         statements = [statement for each in made for statement in change_triggers.sqlite_statements(each)]
+        statements.append(change_triggers.sqlite_cascade("alert_rules", "id", "thresholds", "rule_id"))
     for statement in statements:
         # The driver takes a percent sign for the start of a parameter only on PostgreSQL.
         connection.exec_driver_sql(
@@ -427,8 +508,7 @@ def definition(table: str, key: str) -> change_triggers.Definition:
         column["name"]: next((kind for type_, kind in kinds if isinstance(column["type"], type_)), "other")
         for column in sa.inspect(op.get_bind()).get_columns(table)
     }
-    instants = ("starts_at", "ends_at") if table == "silences" else ()
-    return change_triggers.Definition(table=table, key=key, columns=columns, instants=instants)
+    return change_triggers.Definition(table=table, key=key, columns=columns, instants=INSTANTS.get(table, ()))
 
 
 def downgrade() -> None:

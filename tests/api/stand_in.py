@@ -11,10 +11,14 @@ from pydantic import SecretStr
 
 from api.backend import Backend
 from engine.core.alert import Alert, Change, State, TransitionReason
+from engine.core.levels import Effective
+from engine.core.muting import Mutes
 from engine.core.outcome import Delivered, Outcome
 from engine.delivery.addresses import Unconfigured
 from engine.health import Component
+from engine.muting import Muting
 from engine.service import Service
+from engine.settings import Listen
 from engine.store import alerts
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed
@@ -56,6 +60,7 @@ class StandInSettings:
     """What the API reads of the settings."""
 
     api_keys: tuple[SecretStr, ...] = ()
+    listen: Listen = field(default_factory=lambda: Listen(host="127.0.0.1", port=9099))
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -68,6 +73,7 @@ class StandIn:
     clock: NoonClock = field(default_factory=NoonClock)
     feed: DefinitionFeed = field(default_factory=DefinitionFeed)
     metrics: Metrics = field(default_factory=Metrics)
+    muting: Muting = field(default_factory=Muting)
     failed: threading.Event = field(default_factory=threading.Event)
     components: Sequence[Component] = HEALTHY
     answer: Trial = QUIET
@@ -75,6 +81,8 @@ class StandIn:
     clocks: dict[str, Timing] = field(default_factory=dict)
     tried: list[Rule] = field(default_factory=list)
     tested: list[Channel] = field(default_factory=list)
+    datasources: dict[str, str | None] = field(default_factory=dict)
+    governed: Effective = field(default_factory=Effective)
 
     def health(self) -> Sequence[Component]:
         return self.components
@@ -89,6 +97,16 @@ class StandIn:
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         self.tested.append(channel)
         return self.outcome
+
+    def effective(self, rule: Rule) -> Effective:
+        self.tried.append(rule)
+        return self.governed
+
+    def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes:
+        return self.muting.mutes(connection, alerts, self.feed.refresh(connection), NOON)
+
+    def datasource_errors(self) -> Mapping[str, str | None]:
+        return self.datasources
 
 
 def as_backend(service: Service) -> Backend:

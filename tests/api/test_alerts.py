@@ -86,6 +86,7 @@ def test_an_alert_is_told_in_full(api: TestClient) -> None:
         "active_at": "2026-11-21T11:00:00Z",
         "fired_at": "2026-11-21T11:05:00Z",
         "resolved_at": None,
+        "reason": "condition_met",
         "episode": 1,
         "muted_by": [],
         "also_from": [],
@@ -125,9 +126,37 @@ def test_silencing_an_alert_mutes_exactly_its_labels(api: TestClient) -> None:
         ("alertname", "=", "HighCpu"),
         ("team", "=", "db"),
     }
-    muted = [{"kind": "silence", "id": told["id"], "until": "2026-11-21T13:00:00Z"}]
+    muted = [{"kind": "silence", "id": told["id"], "until": "2026-11-21T13:00:00Z", "alert": None}]
     assert one(api, DB.labels.fingerprint())["muted_by"] == muted
     assert [each["muted_by"] for each in api.get("/api/v1/alerts").json()["items"]] == [muted, [], []]
+
+
+def put(database: Database, statement: str) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def test_an_inhibited_alert_names_the_rule_and_the_alert_that_inhibits_it(api: TestClient, database: Database) -> None:
+    rules = "INSERT INTO inhibit_rules (id, source_matchers, target_matchers) VALUES "
+    put(database, rules + """('quiet-web', '["team=db"]', '["team=web"]')""")
+    muted = [{"kind": "inhibition", "id": "quiet-web", "until": None, "alert": DB.labels.fingerprint()}]
+    assert one(api, WEB.labels.fingerprint())["muted_by"] == muted
+    assert [each["muted_by"] for each in api.get("/api/v1/alerts").json()["items"]] == [[], muted, []]
+
+
+def test_an_alert_muted_by_an_interval_names_it_and_when_it_ends(api: TestClient, database: Database) -> None:
+    intervals = "INSERT INTO time_intervals (name, time_intervals) VALUES "
+    put(
+        database,
+        intervals + """('saturday', '[{"weekdays": ["saturday"]}]'), ('monday', '[{"weekdays": ["monday"]}]')""",
+    )
+    routes = "INSERT INTO routes (id, parent_id, matchers, mute_time_intervals, active_time_intervals) VALUES "
+    put(database, routes + """('db', 'root', '["team=db"]', '["saturday"]', '["monday"]')""")
+    assert one(api, DB.labels.fingerprint())["muted_by"] == [
+        {"kind": "active_time_interval", "id": "monday", "until": "2026-11-23T00:00:00Z", "alert": None},
+        {"kind": "mute_time_interval", "id": "saturday", "until": "2026-11-22T00:00:00Z", "alert": None},
+    ]
+    assert one(api, WEB.labels.fingerprint())["muted_by"] == []
 
 
 def test_silencing_can_be_tried_first(api: TestClient) -> None:

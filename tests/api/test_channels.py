@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.delivery.addresses import Unconfigured
+from engine.delivery.references import Sources
+from engine.delivery.sealing import Keys, fresh_key
 from engine.store import channel_state, definitions
 from engine.store import channels as store
 from engine.store.database import Database
@@ -119,6 +121,77 @@ def test_what_was_answered_can_be_sent_back_and_keeps_the_secrets(api: TestClien
     kept = stored(database)
     assert kept is not None
     assert (kept.url, kept.settings, kept.team) == (SECRET, {"authorization": "Bearer abc"}, "sre")
+
+
+KEY = Keys([fresh_key()])
+MOVED = [
+    pytest.param({**HOOK, "url": "https://evil.example/x", "settings": {"authorization": "[redacted]"}}, id="url"),
+    pytest.param({"kind": "webhook", "settings": {"authorization": "[redacted]", "api_url": "http://evil/"}}, id="API"),
+]
+
+
+@pytest.fixture
+def locked(engine: StandIn) -> TestClient:
+    """The API of an engine that has a key for secrets."""
+    settings = StandInSettings(environment=Sources({}, secret_keys=KEY))
+    return TestClient(create_app(replace(engine, settings=settings)))
+
+
+def test_with_a_key_a_secret_is_stored_encrypted(locked: TestClient, database: Database) -> None:
+    told = put(locked, settings={"authorization": "Bearer abc", "ca_file": "/etc/ca.pem"})
+    kept = stored(database)
+    assert kept is not None
+    assert (KEY.opened(kept.url), KEY.opened(kept.settings["authorization"])) == (SECRET, "Bearer abc")
+    assert "s3cr3t" not in repr(kept)
+    assert (told["url"], told["settings"]) == (None, {"authorization": "[redacted]", "ca_file": "/etc/ca.pem"})
+    assert (told["status"]["configured"], told["problems"]) == (True, [])
+    assert "enc:" not in locked.get("/api/v1/channels/hook").text
+
+
+def test_the_same_secret_again_is_no_change(locked: TestClient) -> None:
+    assert put(locked)["version"] == put(locked)["version"] == 1
+    assert locked.put("/api/v1/channels/hook", json={**HOOK, "url": f"{SECRET}2"}).json()["version"] == 2
+
+
+def test_without_a_key_a_secret_in_clear_is_warned_of(api: TestClient) -> None:
+    for told in (put(api, settings={"authorization": "Bearer abc"}), api.get("/api/v1/channels/hook").json()):
+        assert [problem["field"] for problem in told["problems"]] == ["url", "settings.authorization"]
+        assert "set TOCSIN_SECRET_KEY" in told["problems"][0]["message"]
+    dry = api.put("/api/v1/channels/dry", params={"dry_run": True}, json=HOOK).json()
+    assert [(problem["severity"], problem["field"]) for problem in dry["problems"]] == [("warning", "url")]
+
+
+def test_a_secret_whose_key_is_gone_makes_the_channel_unusable_and_is_replaced(
+    locked: TestClient, api: TestClient, database: Database
+) -> None:
+    put(locked)
+    status = api.get("/api/v1/channels/hook").json()["status"]
+    assert status["configured"] is False
+    assert "is encrypted, and there is no key to open it: set TOCSIN_SECRET_KEY" in status["problem"]
+    assert put(api)["status"]["configured"] is True
+
+
+@pytest.mark.parametrize("body", [{**HOOK, "url": "enc:x"}, {**HOOK, "settings": {"authorization": "enc:x"}}])
+def test_a_token_brought_from_elsewhere_is_refused(locked: TestClient, body: dict[str, object]) -> None:
+    answered = locked.put("/api/v1/channels/hook", json=body)
+    assert answered.status_code == 422
+    assert "begins with enc:" in answered.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("body", MOVED)
+def test_a_secret_that_is_only_kept_goes_nowhere_new(locked: TestClient, body: dict[str, object]) -> None:
+    put(locked, settings={"authorization": "Bearer abc"})
+    answered = locked.put("/api/v1/channels/hook", json=body)
+    assert answered.status_code == 422
+    assert "give it again" in answered.json()["errors"][0]["message"]
+
+
+def test_a_secret_is_kept_when_the_same_address_is_given_again(locked: TestClient, database: Database) -> None:
+    put(locked, settings={"authorization": "Bearer abc"})
+    put(locked, settings={"authorization": "[redacted]"}, team="sre")
+    kept = stored(database)
+    assert kept is not None
+    assert KEY.opened(kept.settings["authorization"]) == "Bearer abc"
 
 
 def test_an_address_is_not_kept_for_another_kind_of_service(api: TestClient, database: Database) -> None:

@@ -17,6 +17,7 @@ from api.v1 import edits
 from api.v1.calls import Write
 from api.v1.rules import RULES
 from engine.store import rules as store
+from engine.store.api_keys import Scope
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.rule import Rule
@@ -25,6 +26,13 @@ from tests.api.stand_in import StandIn
 RULE: dict[str, object] = {"name": "Down", "expr": "up == 0"}
 CHANNEL: dict[str, object] = {"kind": "webhook", "url": "https://example.org/hook"}
 SILENCE: dict[str, object] = {"matchers": 'team="db"', "ends_at": "2026-11-21T18:00:00Z"}
+OTHERS: dict[str, dict[str, object]] = {
+    "routes": {"receiver": "x", "matchers": 'team="db"'},
+    "datasources": {"urls": ["http://127.0.0.1:9090"]},
+    "inhibit_rules": {"source_matchers": 'severity="critical"', "target_matchers": 'severity="warning"'},
+    "time_intervals": {"time_intervals": [{"weekdays": ["sunday"]}]},
+    "rules/refined/thresholds": {"matchers": 'team="db"', "threshold": 95},
+}
 
 
 class Case(NamedTuple):
@@ -40,7 +48,18 @@ NOUNS = [
     pytest.param(Case("/api/v1/rules/one", RULE, {**RULE, "severity": "page"}, "severity"), id="rules"),
     pytest.param(Case("/api/v1/channels/one", CHANNEL, {**CHANNEL, "team": "sre"}, "team"), id="channels"),
     pytest.param(Case("/api/v1/silences/one", SILENCE, {**SILENCE, "comment": "x"}, "comment"), id="silences"),
+    *(
+        pytest.param(Case(f"/api/v1/{noun}/one", body, {**body, "team": "sre"}, "team"), id=noun)
+        for noun, body in OTHERS.items()
+    ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _refined(database: Database) -> None:
+    """The rule whose threshold rows are edited."""
+    with database.write() as connection:
+        store.put(connection, Rule(id="refined", name="HighCpu", expr="cpu > 90"))
 
 
 def changes(database: Database) -> list[tuple[str, str]]:
@@ -111,10 +130,10 @@ class TestEveryNoun:
         assert changes(database) == [("api", "insert"), ("api", "update")]
 
 
-@pytest.mark.parametrize("noun", ["rules", "channels"])
-def test_a_dry_run_of_a_deletion_tells_what_would_go(api: TestClient, noun: str) -> None:
+@pytest.mark.parametrize(("noun", "body"), [("rules", RULE), ("channels", CHANNEL), *OTHERS.items()])
+def test_a_dry_run_of_a_deletion_tells_what_would_go(api: TestClient, noun: str, body: dict[str, object]) -> None:
     path = f"/api/v1/{noun}/one"
-    api.put(path, json=RULE if noun == "rules" else CHANNEL)
+    api.put(path, json=body)
     answered = api.delete(path, params={"dry_run": True})
     told = answered.json()
     assert (answered.status_code, told["operation"], told["result"]) == (200, "delete", None)
@@ -122,12 +141,13 @@ def test_a_dry_run_of_a_deletion_tells_what_would_go(api: TestClient, noun: str)
     assert api.get(path).status_code == 200
 
 
-@pytest.mark.parametrize(("noun", "body"), [("rules", RULE), ("channels", CHANNEL), ("silences", SILENCE)])
+@pytest.mark.parametrize(
+    ("noun", "body"), [("rules", RULE), ("channels", CHANNEL), ("silences", SILENCE), *OTHERS.items()]
+)
 def test_a_dry_run_of_a_post_is_no_creation(api: TestClient, noun: str, body: dict[str, object]) -> None:
     count = len(api.get(f"/api/v1/{noun}").json()["items"])
-    answered = api.post(
-        f"/api/v1/{noun}", json={**body, **({"name": "new"} if noun == "channels" else {})}, params={"dry_run": True}
-    )
+    named = {"name": "new"} if noun in ("channels", "datasources", "time_intervals") else {}
+    answered = api.post(f"/api/v1/{noun}", json={**body, **named}, params={"dry_run": True})
     assert (answered.status_code, answered.json()["operation"]) == (200, "create")
     assert len(api.get(f"/api/v1/{noun}").json()["items"]) == count
 
@@ -167,7 +187,7 @@ class Overtaken:
 
 def _write(engine: StandIn, database: object) -> Write:
     service: Any = Overtaking(engine, database)
-    return Write(service=service, author="api", dry_run=False, if_match=None)
+    return Write(service=service, author="api", scope=Scope.ADMIN, dry_run=False, if_match=None)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,30 @@ def test_every_noun_goes_in_and_out(api: TestClient, database: Database) -> None
     assert api.post("/api/v1/silences", json={"matchers": 'team="db"', "duration": "1h"}).json()["matched_alerts"] == 1
     (told,) = api.get("/api/v1/alerts").json()["items"]
     assert [mute["kind"] for mute in told["muted_by"]] == ["silence"]
+    everything(api)
+
+
+def everything(api: TestClient) -> None:
+    """The other nouns, each in the way that a database could take differently."""
+    interval = {"time_intervals": [{"weekdays": ["sunday"]}]}
+    assert (
+        api.put("/api/v1/time_intervals/sundays", json=interval).json()["time_intervals"] == interval["time_intervals"]
+    )
+    sides = {"source_matchers": 'severity="critical"', "target_matchers": 'severity="info"'}
+    assert api.put("/api/v1/inhibit_rules/one", json=sides).status_code == 201
+    assert api.put("/api/v1/datasources/two", json={"urls": ["http://127.0.0.1:9090"]}).status_code == 201
+    items = [{"id": "root", "channels": ["one"]}, {"id": "db", "mute_time_intervals": ["sundays"]}]
+    assert api.put("/api/v1/routes", json={"items": items}).status_code == 200
+    row = {"threshold": 1, "valid_to": "2027-01-01T00:00:00+02:00"}
+    told = api.put("/api/v1/rules/one/thresholds/two", json=row).json()
+    assert told["valid_to"] == "2026-12-31T22:00:00Z"
+    assert api.put("/api/v1/rules/one", json={**RULE, "severity": "page"}).json()["version"] == 2
+    assert api.post("/api/v1/rules/one/restore", json={"version": 1}).json()["severity"] == ""
+    assert [one["version"] for one in api.get("/api/v1/rules/one/versions").json()["items"]] == [3, 2, 1]
+    found = api.get("/api/v1/rules", params={"name": "DOWN", "health": "unknown"}).json()["items"]
+    assert [one["id"] for one in found] == ["one"]
+    assert len(api.get("/api/v1/silences", params={"state": "active"}).json()["items"]) == 1
+    assert api.get("/api/v1/notifications", params={"outcome": "dead"}).json()["items"] == []
 
 
 @pytest.mark.parametrize(
@@ -49,6 +73,10 @@ def test_every_noun_goes_in_and_out(api: TestClient, database: Database) -> None
         "/api/v1/rules/%00",
         "/api/v1/channels/%00",
         "/api/v1/silences/%00",
+        "/api/v1/routes/%00",
+        "/api/v1/rules/%00/versions",
+        "/api/v1/notifications?fingerprint=%00",
+        "/api/v1/rules?name=%00",
         "/api/v1/alerts/%00",
         "/api/v1/rules?cursor=%00",
         "/api/v1/alerts?rule_id=%00",

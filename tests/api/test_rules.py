@@ -294,6 +294,39 @@ def test_rules_are_listed_page_by_page(api: TestClient) -> None:
     assert seen == [["rule-0", "rule-1"], ["rule-2", "rule-3"], ["rule-4"]]
 
 
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        pytest.param({"team": "db"}, ["a", "b"], id="team"),
+        pytest.param({"origin": "sql"}, ["c"], id="origin"),
+        pytest.param({"name": "HIGH"}, ["a", "c"], id="a text in the name"),
+        pytest.param({"name": "%"}, [], id="a text that SQL would take for a pattern"),
+        pytest.param({"health": "err"}, ["a"], id="health"),
+        pytest.param({"health": "unknown"}, ["b", "c"], id="never evaluated"),
+        pytest.param({"team": "db", "name": "low"}, ["b"], id="two at once"),
+        pytest.param({"team": "none"}, [], id="none"),
+    ],
+)
+def test_rules_are_found_by_what_they_are(
+    api: TestClient, database: Database, params: dict[str, str], found: list[str]
+) -> None:
+    put(api, "a", name="HighCpu", team="db")
+    put(api, "b", name="LowDisk", team="db")
+    with database.write() as connection:
+        store.put(connection, Rule(id="c", name="HighLoad", expr="up == 0", origin="sql"))
+        rule_status.save(connection, [RuleStatus(rule_id="a", health=Health.ERR, changed_at=NOON)])
+    told = api.get("/api/v1/rules", params=params).json()["items"]
+    assert [one["id"] for one in told] == found
+
+
+def test_rules_that_are_found_are_told_page_by_page(api: TestClient) -> None:
+    for number in range(4):
+        put(api, f"rule-{number}", team="db" if number % 2 else "web")
+    first = api.get("/api/v1/rules", params={"team": "db", "limit": 1}).json()
+    rest = api.get("/api/v1/rules", params={"team": "db", "limit": 1, "cursor": first["next_cursor"]}).json()
+    assert [[one["id"] for one in told["items"]] for told in (first, rest)] == [["rule-1"], ["rule-3"]]
+
+
 @pytest.mark.parametrize("limit", ["0", "1001", "many"])
 def test_a_page_has_between_one_and_a_thousand_items(api: TestClient, limit: str) -> None:
     answered = api.get("/api/v1/rules", params={"limit": limit})

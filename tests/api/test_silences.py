@@ -193,3 +193,48 @@ def test_silences_are_listed_page_by_page(api: TestClient) -> None:
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_an_unknown_silence_is_not_found(api: TestClient, method: str) -> None:
     assert api.request(method, "/api/v1/silences/none").json()["detail"] == "there is no silence 'none'"
+
+
+@pytest.mark.parametrize("state", ["pending", "active", "expired"])
+def test_silences_are_found_by_their_state(api: TestClient, database: Database, state: str) -> None:
+    keep(database, "pending", HOUR, 2 * HOUR)
+    keep(database, "active", -HOUR, HOUR)
+    keep(database, "expired", -2 * HOUR, -HOUR)
+    keep(database, "active-at-its-end", -HOUR, timedelta(0))
+    told = api.get("/api/v1/silences", params={"state": state}).json()["items"]
+    assert {one["state"] for one in told} == {state}
+    assert [one["id"] for one in told] == [name for name in ("active", "active-at-its-end") if state == "active"] or [
+        state
+    ]
+
+
+def preview(api: TestClient, **body: object) -> Any:
+    answered = api.post("/api/v1/silences/preview", json=body)
+    assert answered.status_code == 200, answered.text
+    return answered.json()
+
+
+def test_a_preview_tells_what_a_silence_would_cover_and_stores_nothing(api: TestClient, database: Database) -> None:
+    others = [alert("r2", team="web", host=str(number)) for number in range(2)]
+    store_alerts(database, alert("r1", team="db"), alert("r1", State.INACTIVE, team="db", host="b"), *others)
+    told = preview(api, matchers='team="db"')
+    assert (told["matched_alerts"], told["active_alerts"], told["warning"]) == (1, 3, None)
+    assert [one["labels"]["team"] for one in told["alerts"]] == ["db"]
+    assert api.get("/api/v1/silences").json()["items"] == []
+
+
+def test_a_preview_warns_of_a_silence_over_more_than_half_of_all_alerts(api: TestClient, database: Database) -> None:
+    store_alerts(database, *(alert("r1", team="db", host=str(number)) for number in range(120)))
+    told = preview(api, **QUIET)
+    assert (told["matched_alerts"], len(told["alerts"])) == (120, 100)
+    assert told["warning"].startswith("this covers 120 of 120 active alerts, more than half of all")
+
+
+def test_a_preview_of_a_silence_over_nothing_warns_of_nothing(api: TestClient) -> None:
+    assert preview(api, matchers='team="db"')["warning"] is None
+
+
+def test_a_preview_of_what_would_hide_everything_is_refused(api: TestClient) -> None:
+    answered = api.post("/api/v1/silences/preview", json={"matchers": 'team=~".*"'})
+    (error,) = answered.json()["errors"]
+    assert (answered.status_code, error["field"]) == (422, "matchers")

@@ -16,8 +16,10 @@ DOORS = {
     "alembic": ("engine/store/", "migrations/"),
     "prometheus_api_client": ("engine/prometheus",),
     "apprise": ("engine/delivery/",),
+    "cryptography": ("engine/delivery/sealing",),
     "fastapi": ("api/",),
-    "typer": ("api/cli", "api/demo"),
+    "typer": ("api/cli", "api/commands/", "api/demo"),
+    "rich": ("api/commands/",),
 }
 """Outside library → where it may be imported. A second place would be a second place to mend when it changes."""
 

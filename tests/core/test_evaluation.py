@@ -15,6 +15,7 @@ from engine.core.alert import Alert, Sample, State, TransitionReason
 from engine.core.evaluation import (
     LONGEST_GAP,
     DuplicateLabelSetError,
+    Element,
     Evaluation,
     credit_gap,
     evaluate,
@@ -37,8 +38,9 @@ def rule(hold: int = 0, keep: int = 0, version: int = 1) -> Rule:
     return replace(RULE, hold=hold * MINUTE, keep_firing_for=keep * MINUTE, version=version)
 
 
-def elements(*labels: Labels, value: float = 1.0) -> dict[Labels, Sample]:
-    return {each: Sample(labels=each.without("alertname"), value=value) for each in labels}
+def elements(*labels: Labels, value: float = 1.0) -> dict[Labels, Element]:
+    samples = {each: Sample(labels=each.without("alertname"), value=value) for each in labels}
+    return {each: Element(sample=sample, threshold=80.0) for each, sample in samples.items()}
 
 
 def run(script: str, one: Rule, *, later: Rule | None = None, after: int = 99) -> list[Evaluation]:
@@ -92,7 +94,9 @@ def as_written(text: str, _: Sample) -> str:
 
 def test_samples_are_found_by_the_labels_of_their_alerts() -> None:
     samples = [Sample(labels=Labels({"__name__": "up", "host": host}), value=1.0) for host in ("web", "db")]
-    assert labelled(RULE, samples, as_written) == dict(zip((WEB, DB), samples, strict=True))
+    found = labelled(RULE, samples, as_written)
+    assert {labels: element.sample for labels, element in found.items()} == dict(zip((WEB, DB), samples, strict=True))
+    assert {element.threshold for element in found.values()} == {80.0}
 
 
 @pytest.mark.parametrize(
@@ -204,11 +208,11 @@ def test_a_new_alert_is_the_rules_and_knows_its_series_and_threshold() -> None:
 
 def test_each_evaluation_refreshes_what_is_measured_and_nothing_else() -> None:
     known = alert(7, labels=WEB)
-    seen = {WEB: Sample(labels=Labels({"__name__": "busy", "host": "web"}), value=99.0)}
+    seen = {WEB: Element(sample=Sample(labels=Labels({"__name__": "busy", "host": "web"}), value=99.0), threshold=80.0)}
     evaluation = evaluate(rule(version=4), seen, {WEB: known}, NOON + MINUTE)
     assert evaluation.changes == ()
     assert evaluation.alerts[WEB] == replace(
-        known, value=99.0, sample_labels=seen[WEB].labels, rule_version=4, threshold=80.0
+        known, value=99.0, sample_labels=seen[WEB].sample.labels, rule_version=4, threshold=80.0
     )
 
 

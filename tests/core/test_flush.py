@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.alert import Alert, State
-from engine.core.flush import Flush, Group, Target, flush
+from engine.core.flush import Flush, Group, Muter, Target, flush
 from engine.core.muting import Mute, MuteKind
 from engine.core.notifying import Reason, Terms, Told
 from rules.labels import Labels
@@ -24,7 +24,9 @@ TERMS = Terms(repeat_interval=HOUR)
 GROUP = Group(id=1, route_id="root", labels=Labels(), dedup_key="k", flush_at=NOON)
 MAIL = Target("mail", "ops@example.org")
 PAGER = Target("pager")
-QUIET = Mute(kind=MuteKind.SILENCE, by="s1")
+QUIET = (Mute(kind=MuteKind.SILENCE, by="s1"),)
+SILENCED = ((MuteKind.SILENCE, "s1"),)
+INHIBITED = ((MuteKind.LEVEL, "r"), (MuteKind.INHIBITION, "i1"))
 
 
 def flushed(
@@ -86,12 +88,27 @@ def test_an_alert_stands_as_its_state_and_its_mute_say(one: Alert, muted: list[i
 @pytest.mark.parametrize(
     ("before", "reason"),
     [
-        pytest.param(frozenset({1}), Reason.UNMUTED, id="muted at the last flush"),
-        pytest.param(frozenset({2}), Reason.FIRST_NOTIFICATION, id="another one was"),
+        pytest.param({1: SILENCED}, Reason.UNMUTED, id="muted at the last flush"),
+        pytest.param({2: SILENCED}, Reason.FIRST_NOTIFICATION, id="another one was"),
     ],
 )
-def test_a_group_remembers_whom_it_found_muted(before: frozenset[int], reason: Reason) -> None:
+def test_a_group_remembers_whom_it_found_muted(before: dict[int, tuple[Muter, ...]], reason: Reason) -> None:
     assert flushed(alert(1), group=replace(GROUP, muted=before)).decisions[PAGER].reason is reason
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param({1: INHIBITED}, Reason.UNINHIBITED_UNSENT, id="by other alerts alone"),
+        pytest.param({1: (*INHIBITED, *SILENCED)}, Reason.UNMUTED, id="by a silence too"),
+        pytest.param({1: SILENCED}, Reason.UNMUTED, id="by a silence"),
+    ],
+)
+def test_a_repeat_that_fell_due_meanwhile_depends_on_what_muted(
+    before: dict[int, tuple[Muter, ...]], reason: Reason
+) -> None:
+    done = flushed(alert(1), group=replace(GROUP, muted=before), told={PAGER: firing(1, at=NOON - 2 * HOUR)})
+    assert done.decisions[PAGER].reason is reason
 
 
 def test_only_mutes_of_what_stays_are_kept_for_the_next_flush() -> None:
@@ -101,7 +118,7 @@ def test_only_mutes_of_what_stays_are_kept_for_the_next_flush() -> None:
 
 def test_an_alert_that_fires_again_after_it_ended_muted_does_not_come_out_of_a_mute() -> None:
     ended = flushed(alert(1, State.INACTIVE), muted=[1])
-    again = flushed(alert(1), group=replace(GROUP, muted=frozenset(ended.mutes)))
+    again = flushed(alert(1), group=replace(GROUP, muted=remembered(ended)))
     assert again.decisions[PAGER].reason is Reason.FIRST_NOTIFICATION
 
 
@@ -180,7 +197,12 @@ def test_over_any_timeline_nobody_believes_in_what_has_left_and_flushes_keep_the
         assert (done.next_flush_at is None) is (done.leaving == present.keys())
         assert (done.at - NOON) % INTERVAL == timedelta(0)
         assert done.at <= now < done.at + INTERVAL
-        group = replace(group, flush_at=done.next_flush_at or done.at + INTERVAL, muted=frozenset(done.mutes))
+        group = replace(group, flush_at=done.next_flush_at or done.at + INTERVAL, muted=remembered(done))
+
+
+def remembered(done: Flush) -> dict[int, tuple[Muter, ...]]:
+    """The mutes of a flush as the next one finds them."""
+    return {number: tuple((mute.kind, mute.by) for mute in every) for number, every in done.mutes.items()}
 
 
 def believed(told: Mapping[Target, Told]) -> frozenset[int]:

@@ -34,8 +34,11 @@ def told(firing: str = "", resolved: str = "", *, ago: timedelta | None = timede
     return Told(firing=ids(firing), resolved=ids(resolved), at=None if ago is None else NOON - ago)
 
 
-def standing(words: str, before: frozenset[int] = NOBODY) -> Standing:
-    """Alerts by number: `1` fires, `2m` fires muted, `3r` has ended, `4rm` has ended muted; `before` were muted last time."""
+def standing(words: str, before: frozenset[int] = NOBODY, inhibited: frozenset[int] = NOBODY) -> Standing:
+    """Alerts by number: `1` fires, `2m` fires muted, `2i` inhibited, `3r` has ended, `4rm` has ended muted.
+
+    `before` were muted last time, `inhibited` those of them that were by other alerts alone.
+    """
     marked = {int(word[0]): word[1:] for word in words.split()}
 
     def having(*marks: str) -> frozenset[int]:
@@ -43,10 +46,11 @@ def standing(words: str, before: frozenset[int] = NOBODY) -> Standing:
 
     return Standing(
         firing=having(""),
-        muted=having("m"),
+        muted=having("m", "i"),
         resolved=having("r", "rm"),
         resolved_muted=having("rm"),
         muted_before=before,
+        inhibited_before=inhibited,
     )
 
 
@@ -93,12 +97,13 @@ class Flushed:
 
 def flushes(steps: Sequence[str], terms: Terms) -> Iterator[Flushed]:
     """The decisions of one flush per interval from NOON, each step's words as `standing` reads them."""
-    known, muted = NOTHING, NOBODY
+    known, muted, inhibited = NOTHING, NOBODY, NOBODY
     for number, words in enumerate(steps):
-        now = standing(words, muted)
+        now = standing(words, muted, inhibited)
         decision = decide(known, now, terms, NOON + number * INTERVAL)
         yield Flushed(before=known, standing=now, decision=decision, number=number)
         known, muted = decision.told, now.muted
+        inhibited = frozenset(int(word[0]) for word in words.split() if word[1:] == "i")
 
 
 STORIES = [
@@ -183,6 +188,48 @@ STORIES = [
         "first notification|muted|muted|muted|repeat interval elapsed",
         id="never changes nothing about a repeat that falls due",
     ),
+    pytest.param(TERMS, "1i|1|1", "muted|unmuted|already told", id="never told before it was inhibited"),
+    pytest.param(TERMS, "1|1i|1", "first notification|muted|already told", id="told before it was inhibited"),
+    pytest.param(
+        TERMS,
+        "1|1i|1i|1i|1|1|1|1|1",
+        "first notification|muted|muted|muted|no longer inhibited, but told before|already told|already told"
+        "|repeat interval elapsed|already told",
+        id="told before it was inhibited, and repeats begin anew",
+    ),
+    pytest.param(
+        TERMS,
+        "1|1i|1rm|1i|1",
+        "first notification|muted|all alerts resolved|muted|unmuted",
+        id="told, but of an episode that has ended",
+    ),
+    pytest.param(
+        TERMS,
+        "1 2|1i 2m|1i 2m|1i 2m|1 2|1 2",
+        "first notification|muted|muted|muted|unmuted|already told",
+        id="inhibited beside a silenced one, whose repeat fell due",
+    ),
+    pytest.param(
+        TERMS,
+        "1 2|1i 2|1i 2|1 2|1 2",
+        "first notification|already told|already told|repeat interval elapsed|already told",
+        id="inhibited beside a free one, whose repeat falls due",
+    ),
+    pytest.param(TERMS, "1|1i 2i|1i 2i|1i 2i|1 2", "first notification|muted|muted|muted|unmuted", id="one of two was told"),
+    pytest.param(
+        ALWAYS,
+        "1|1i|1|1",
+        "first notification|muted|already told|repeat interval elapsed",
+        id="always is not for inhibition",
+    ),
+    pytest.param(NEVER, "1i|1|1", "muted|unmuted|already told", id="never is not for inhibition"),
+    pytest.param(
+        NEVER,
+        "1|1i 2m|1i 2m|1i 2m|1 2|1 2|1 2|1 2",
+        "first notification|muted|muted|muted|unmuted, but notify_on_unmute is never|already told|already told"
+        "|repeat interval elapsed",
+        id="never told when a silence ends, nor by the repeat an inhibition put off",
+    ),
 ]  # fmt: skip
 
 
@@ -241,7 +288,9 @@ def test_a_late_end_that_nobody_wants_still_counts_from_its_flush() -> None:
 
 # Over timelines: three alerts that come and go, free or muted. One that stops firing has ended at the next flush and leaves.
 WORLDS = st.lists(
-    st.fixed_dictionaries({number: st.sampled_from(["off", "off muted", "on", "on", "muted"]) for number in (1, 2, 3)}),
+    st.fixed_dictionaries(
+        {number: st.sampled_from(["off", "off muted", "on", "on", "muted", "inhibited"]) for number in (1, 2, 3)}
+    ),
     min_size=1,
     max_size=16,
 )
@@ -251,7 +300,7 @@ def steps(worlds: Sequence[dict[int, str]]) -> list[str]:
     """The words of `standing` for each world; what fired at the flush before and is off now has ended."""
     found, members = [], NOBODY
     for world in worlds:
-        words = {number: {"on": "", "muted": "m"}.get(state) for number, state in world.items()}
+        words = {number: {"on": "", "muted": "m", "inhibited": "i"}.get(state) for number, state in world.items()}
         ended = {number: "rm" if world[number] == "off muted" else "r" for number in members if words[number] is None}
         firing = {number: mark for number, mark in words.items() if mark is not None}
         found.append(" ".join(f"{number}{mark}" for number, mark in sorted({**firing, **ended}.items())))

@@ -226,7 +226,7 @@ def test_what_is_not_there_yet_is_unconfigured_and_says_what_to_set(
         pytest.param(ChannelKind.EMAIL, "h", {"to": "nobody"}, "settings.to", "mail addresses", id="to"),
         pytest.param(ChannelKind.EMAIL, "h", {"to": ", ,"}, "settings.to", "mail addresses", id="to-commas"),
         pytest.param(ChannelKind.EMAIL, "h", {"from": "a\r\nBcc: b@c"}, "settings.from", "mail addresses", id="from"),
-        pytest.param(ChannelKind.EMAIL, "file:/absent", {}, "url", "is no file", id="file"),
+        pytest.param(ChannelKind.EMAIL, "file:/run/secrets/absent", {}, "url", "is no file", id="file"),
     ],
 )
 def test_what_is_wrong_is_refused_by_name_and_never_repeated(

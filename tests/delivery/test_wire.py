@@ -9,19 +9,25 @@ import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.core.messages import render
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.delivery.deliver import deliver
 from engine.delivery.wire import BODY_LIMIT, Answer, TrustError, Wire, post
+from engine.destinations import PrivateAddresses
+from engine.resolver import Lookup, Resolver
 from rules.channels import ChannelKind
+from tests.core.telling import facts
 from tests.delivery.certificates import server_context
-from tests.delivery.posting import always, at, send
+from tests.delivery.posting import KEY, always, at, send
 from tests.servers import Request, Response, ScriptedServer
 
 WEBHOOK = ChannelKind.WEBHOOK
 SHORT = timedelta(seconds=0.3)
+CANARY = "canary-0123456789"
 
 
 def asked(server: ScriptedServer, limit: timedelta = timedelta(seconds=5)) -> Answer:
@@ -255,3 +261,80 @@ def test_the_context_of_a_ca_file_is_made_once(trusted: Path) -> None:
 def test_the_trust_error_of_a_broken_file_is_an_oserror(tmp_path: Path) -> None:
     with Wire(SHORT, str(tmp_path / "absent.pem")) as wire, pytest.raises(TrustError):
         wire.tls()
+
+
+def looking_up(name: str, *answers: str) -> Lookup:
+    """A name server for one host, whose answer is another each time it is asked: the last one from then on."""
+    left = list(answers)
+
+    def look_up(host: str, port: int, *, type: int) -> list[Any]:  # noqa: A002 (the standard library's name)
+        assert host == name
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return [(socket.AF_INET, type, 6, "", (found, port))]
+
+    return look_up
+
+
+@pytest.mark.parametrize("kind", [WEBHOOK, ChannelKind.SLACK, ChannelKind.PAGERDUTY, ChannelKind.EMAIL])
+def test_a_forbidden_address_is_named_and_not_tried_again(kind: ChannelKind) -> None:
+    urls = {
+        ChannelKind.PAGERDUTY: f"http://{CANARY}@meta.test/v2/enqueue",
+        ChannelKind.EMAIL: f"smtp://u:{CANARY}@meta.test",
+    }
+    where = at(kind, urls.get(kind, f"http://u:{CANARY}@meta.test/{CANARY}"), {"to": "a@example.org"})
+    resolver = Resolver(lookup=looking_up("meta.test", "169.254.169.254"))
+    recipient = "a@example.org" if kind is ChannelKind.EMAIL else ""
+    assert deliver(where, render(kind, facts(), {}), recipient, SHORT, resolver) == Failed(
+        reason=FailureReason.FORBIDDEN,
+        retryable=False,
+        detail="meta.test is 169.254.169.254, a cloud's metadata service: Tocsin does not connect there",
+    )
+
+
+def test_a_name_that_leads_elsewhere_when_asked_again_gains_nothing() -> None:
+    with ScriptedServer(always()) as server:
+        resolver = Resolver(lookup=looking_up("rebound.test", "127.0.0.1", "169.254.169.254"))
+        where = at(WEBHOOK, f"http://rebound.test:{server.port}/")
+        body = render(WEBHOOK, facts(), {})
+        assert deliver(where, body, "", timedelta(seconds=5), resolver) == Delivered(detail="HTTP 200")
+        assert server.requests[0].headers["host"] == f"rebound.test:{server.port}"
+        second = deliver(where, body, "", timedelta(seconds=5), resolver)
+    assert isinstance(second, Failed)
+    assert second.reason is FailureReason.FORBIDDEN
+
+
+def test_nothing_is_sent_to_this_machine_where_private_addresses_are_refused() -> None:
+    with ScriptedServer(always()) as server:
+        resolver = Resolver(private=PrivateAddresses.REFUSE)
+        outcome = deliver(at(WEBHOOK, server.url), render(WEBHOOK, facts(), {}), "", SHORT, resolver)
+    assert isinstance(outcome, Failed)
+    assert outcome.detail.endswith("and TOCSIN_PRIVATE_ADDRESSES=refuse: Tocsin does not connect there")
+    assert server.requests == []
+
+
+def test_a_name_that_does_not_resolve_in_time_holds_nobody() -> None:
+    released = threading.Event()
+
+    def hanging(host: str, port: int, *, type: int) -> list[Any]:  # noqa: A002
+        released.wait(60)
+        return []
+
+    where = at(WEBHOOK, "http://slow.test/")
+    outcome = deliver(where, render(WEBHOOK, facts(), {}), "", SHORT, Resolver(lookup=hanging))
+    released.set()
+    assert outcome == Failed(
+        reason=FailureReason.DEADLINE_EXCEEDED, retryable=True, detail="no complete answer before the deadline"
+    )
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", [WEBHOOK, ChannelKind.SLACK, ChannelKind.PAGERDUTY])
+def test_a_message_follows_no_redirect(kind: ChannelKind, status: int) -> None:
+    with ScriptedServer(always()) as elsewhere:
+        with ScriptedServer(always(status, b"", {"Location": elsewhere.url})) as server:
+            url = server.url.replace("//", f"//{KEY}@") if kind is ChannelKind.PAGERDUTY else server.url
+            outcome = send(at(kind, url), kind)
+        assert elsewhere.requests == []
+    assert isinstance(outcome, Failed)
+    assert not outcome.retryable
+    assert "redirects are not followed" in outcome.detail

@@ -20,7 +20,8 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from engine.bounded_session import BodyTooLarge, BoundedSession, DeadlineExceeded, Lookup
+from engine.bounded_session import BodyTooLarge, BoundedSession, DeadlineExceeded
+from engine.resolver import Lookup, Resolver
 from tests.delivery.certificates import self_signed, server_context
 from tests.servers import Request, Response, ScriptedServer
 
@@ -33,7 +34,7 @@ CHUNK = b"x" * 65536
 
 
 def session(*, deadline: timedelta = AMPLE, lookup: Lookup = socket.getaddrinfo, workers: int = 8) -> BoundedSession:
-    return BoundedSession(deadline=deadline, max_bytes=MEBIBYTE, lookup=lookup, workers=workers)
+    return BoundedSession(deadline=deadline, max_bytes=MEBIBYTE, resolver=Resolver(lookup=lookup), workers=workers)
 
 
 def answering(**response: Any) -> Callable[[Request], Response]:

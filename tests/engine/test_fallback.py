@@ -294,7 +294,7 @@ def test_what_is_no_fallback_channel_is_refused_without_repeating_it(text: str) 
         pytest.param(
             "slack:env:BOT", {"BOT": f"xoxb-{SECRET}"}, "settings.channel is not set", id="bot-nowhere-to-post"
         ),
-        pytest.param("webhook:file:/nonexistent", {}, "is no file", id="no-file"),
+        pytest.param("webhook:file:/run/secrets/nonexistent", {}, "is no file", id="no-file"),
     ],
 )
 def test_a_channel_that_cannot_be_used_says_why(
@@ -323,7 +323,7 @@ def test_what_is_told_goes_to_the_address(text: str, environment: Mapping[str, s
     assert send("Tocsin is blind: database (x)") == Delivered()
 
 
-@pytest.mark.parametrize("text", ["slack:env:HOOK", "webhook:file:/nonexistent"])
+@pytest.mark.parametrize("text", ["slack:env:HOOK", "webhook:file:/run/secrets/nonexistent"])
 def test_a_reference_that_leads_nowhere_yet_is_tried_again(text: str) -> None:
     def never(*_: object) -> Outcome:
         raise AssertionError("there is nowhere to send it to")

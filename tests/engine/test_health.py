@@ -74,6 +74,13 @@ def test_a_probe_alone_says_that_a_datasource_is_away_and_back(watched: Watched)
     assert watched.status("prometheus") == "healthy"
 
 
+def test_how_each_datasource_answered_last_is_told(watched: Watched) -> None:
+    assert watched.vitals.datasource_errors() == {}
+    watched.vitals.datasource("default", "timeout")
+    watched.vitals.probed("mimir", None)
+    assert watched.vitals.datasource_errors() == {"default": "timeout", "mimir": None}
+
+
 def test_a_channel_that_failed_once_long_ago_is_no_news(watched: Watched) -> None:
     watched.vitals.channel("slack", "404")
     assert watched.status("delivery") == "unhealthy"

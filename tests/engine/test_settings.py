@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from engine.delivery.references import ALLOWED
+from engine.destinations import PrivateAddresses
 from engine.settings import Delivery, Listen, SettingsError, load, names
 from engine.telemetry import LogFormat, LogLevel
 from rules import durations
@@ -139,20 +141,56 @@ def test_nothing_that_shows_the_settings_shows_a_secret() -> None:
     assert settings.environment["SMTP_PASSWORD"] == SECRET
 
 
+SECRET_KEY = "c2VjcmV0LWtleS1vZi1leGFjdGx5LTMyLWJ5dGVzISE="
+
+
+def test_references_are_read_under_the_rules_of_the_settings() -> None:
+    settings = load({"TOCSIN_REFERENCES": "env:A*, file:/x/*", "TOCSIN_SECRET_KEY": SECRET_KEY, "AB": "1"})
+    environment = settings.environment
+    assert (environment.allowed, environment["AB"]) == (("env:A*", "file:/x/*"), "1")
+    assert environment.secret_keys.opened(environment.secret_keys.seal(SECRET)) == SECRET
+    assert load({}).environment.allowed == ALLOWED
+    assert not load({}).environment.secret_keys
+
+
+@pytest.mark.parametrize("text", ["SLACK_*", "env:A,http://x", "file:relative", "env"])
+def test_what_is_no_reference_cannot_be_allowed(text: str) -> None:
+    assert "write env:NAME or file:/PATH" in complaint(TOCSIN_REFERENCES=text)
+
+
+@pytest.mark.parametrize("keys", [SECRET, f"{SECRET_KEY},{SECRET}", f"{SECRET_KEY}{SECRET_KEY}"])
+def test_a_secret_key_of_the_wrong_kind_is_refused_and_not_repeated(keys: str) -> None:
+    said = complaint(TOCSIN_SECRET_KEY=keys)
+    assert "tocsin secrets generate" in said
+    assert SECRET not in said
+    assert SECRET_KEY not in said
+
+
+def test_secret_keys_are_shown_by_no_repr() -> None:
+    settings = load({"TOCSIN_SECRET_KEY": SECRET_KEY})
+    assert SECRET_KEY not in f"{settings!r} {settings} {settings.environment!r}"
+
+
+def test_whether_private_addresses_are_refused_is_set() -> None:
+    assert load({}).private_addresses is PrivateAddresses.ALLOW
+    assert load({"TOCSIN_PRIVATE_ADDRESSES": "Refuse"}).private_addresses is PrivateAddresses.REFUSE
+    assert "write one of allow, refuse" in complaint(TOCSIN_PRIVATE_ADDRESSES="no")
+
+
 @pytest.mark.parametrize("address", ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "tocsin.example.org:80"])
-def test_an_address_that_others_can_reach_needs_a_key(address: str) -> None:
-    assert "set TOCSIN_API_KEYS too" in complaint(TOCSIN_LISTEN=address)
-    keys = load({"TOCSIN_LISTEN": address, "TOCSIN_API_KEYS": f"{KEY}, {KEY[::-1]},"}).api_keys
-    assert [key.get_secret_value() for key in keys] == [KEY, KEY[::-1]]
+def test_an_address_that_others_can_reach_is_told_as_such(address: str) -> None:
+    assert not load({"TOCSIN_LISTEN": address}).listen.is_loopback
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:80", "127.8.8.8:80", "localhost:80", "[::1]:80"])
-def test_an_address_of_this_machine_alone_needs_no_key(address: str) -> None:
-    assert str(load({"TOCSIN_LISTEN": address}).listen) == address
+def test_an_address_of_this_machine_alone_is_told_as_such(address: str) -> None:
+    listen = load({"TOCSIN_LISTEN": address}).listen
+    assert (str(listen), listen.is_loopback) == (address, True)
 
 
-def test_wrong_keys_are_not_told_as_missing_keys_too() -> None:
-    assert "listen on" not in complaint(TOCSIN_LISTEN="0.0.0.0:80", TOCSIN_API_KEYS="short")
+def test_keys_are_separated_by_commas() -> None:
+    keys = load({"TOCSIN_API_KEYS": f"{KEY}, {KEY[::-1]},"}).api_keys
+    assert [key.get_secret_value() for key in keys] == [KEY, KEY[::-1]]
 
 
 def test_links_carry_the_hosts_name_where_every_address_is_listened_on() -> None:
@@ -241,6 +279,6 @@ def test_the_document_tells_the_true_default(variables: tuple[str, ...], default
     field = next(field for field, choices in names().items() if choices == variables)
     literal = re.fullmatch(r"`([^`]+)`", default)
     if literal is None:
-        assert variables[0] in {"TOCSIN_API_KEYS", "TOCSIN_EXTERNAL_URL", "TOCSIN_NODE"}
+        assert variables[0] in {"TOCSIN_API_KEYS", "TOCSIN_EXTERNAL_URL", "TOCSIN_NODE", "TOCSIN_SECRET_KEY"}
     else:
         assert getattr(load({variables[0]: literal[1]}), field) == getattr(load({}), field)

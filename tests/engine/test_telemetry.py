@@ -196,6 +196,7 @@ EXPECTED = {
     "tocsin_loop_failures_total": ("loop",),
     "tocsin_loop_last_tick_timestamp_seconds": ("loop",),
     "tocsin_definition_problems": (),
+    "tocsin_definition_version": (),
     "tocsin_http_requests_total": ("method", "route", "status"),
     "tocsin_http_request_seconds_bucket": ("le", "method", "route"),
     "tocsin_http_requests_in_progress": ("method",),

@@ -33,7 +33,7 @@ class EngineProcess:
     """An engine for the length of a `with` block, ready when it begins; its log is added to an error that leaves it.
 
     It may be started again after `kill` or `stop`, at the same address. `program` is what Python runs instead of
-    `tocsin serve`.
+    `tocsin serve`. It is asked with the first of its TOCSIN_API_KEYS, where it has any.
     """
 
     def __init__(self, environment: Mapping[str, str], *, folder: Path, program: Sequence[str] = TOCSIN) -> None:
@@ -115,6 +115,9 @@ class EngineProcess:
         return self._process
 
     def _ask(self, request: urllib.request.Request) -> tuple[int, Any]:
+        key = self._environment.get("TOCSIN_API_KEYS", "").partition(",")[0]
+        if key:
+            request.add_header("Authorization", f"Bearer {key}")
         try:
             with _OPENER.open(request, timeout=10) as answer:
                 return answer.status, json.load(answer)

@@ -85,9 +85,9 @@ class Outside:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run them as a person at the database's own shell would, each in a transaction of its own; the last one's rows."""
         rows: list[tuple[Any, ...]] = []
-        with closing(_connection(self.database_url)) as connection:
+        with closing(connection(self.database_url)) as opened:
             for statement in statements:
-                cursor = connection.execute(statement)
+                cursor = opened.execute(statement)
                 rows = cursor.fetchall() if cursor.description else []
         return rows
 
@@ -133,7 +133,8 @@ def _status(text: str) -> str:
     return text.removeprefix("[").partition("]")[0].partition(":")[0].lower()
 
 
-def _connection(url: str) -> Any:
+def connection(url: str) -> Any:
+    """The database as its own shell opens it, every statement a transaction of its own."""
     if url.startswith("sqlite:///"):
         return sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10, isolation_level=None)
     return psycopg.connect(url, autocommit=True)

@@ -1,10 +1,14 @@
 """What a rule asks, for each of the three ways to declare one."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from rules import query
 from rules.errors import PromqlError, RuleError
 from rules.rule import Condition, Rule
+from rules.thresholds import Threshold
 
 
 def rule(
@@ -81,3 +85,50 @@ def test_a_rule_that_asks_nothing_is_refused(declared: Rule) -> None:
 def test_a_rule_whose_expression_is_bad_is_refused(declared: Rule) -> None:
     with pytest.raises(PromqlError):
         query.query_text(declared)
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BUSY = rule(metric_name="cpu", condition=Condition.ABOVE, threshold=80)
+HOLDING = Threshold(id="a", rule_id="1", threshold=90, recovery_threshold=70)
+
+
+@pytest.mark.parametrize(
+    ("declared", "rows", "text"),
+    [
+        pytest.param(BUSY, [], "(cpu\n) > 80", id="no row: the rule's own query"),
+        pytest.param(BUSY, [HOLDING], "(cpu\n) > 70", id="a recovery is the loosest"),
+        pytest.param(
+            replace(BUSY, condition=Condition.BELOW), [HOLDING], "(cpu\n) < 90", id="the other way, a threshold is"
+        ),
+        pytest.param(replace(BUSY, condition=Condition.EQUAL), [HOLDING], "cpu", id="no direction: the left side"),
+        pytest.param(rule(expr="80 < rate(a[5m])"), [HOLDING], "(rate(a[5m])\n) > 70", id="an expression is cut"),
+        pytest.param(
+            rule(expr="time()", condition=Condition.ABOVE, threshold=80),
+            [HOLDING],
+            "vector(time()\n) > 70",
+            id="a scalar is made a vector",
+        ),
+        pytest.param(rule(expr="a > b"), [HOLDING], "a > b", id="what does not split is asked as it stands"),
+    ],
+)
+def test_a_rule_with_rows_asks_for_all_that_any_of_them_may_need(
+    declared: Rule, rows: list[Threshold], text: str
+) -> None:
+    assert query.asked(declared, rows, since=NOON, until=NOON + timedelta(minutes=1)) == text
+
+
+def test_a_row_that_is_not_valid_before_the_next_slot_changes_no_query() -> None:
+    later = replace(HOLDING, valid_from=NOON + timedelta(minutes=1))
+    assert query.asked(BUSY, [later], since=NOON, until=NOON + timedelta(minutes=1)) == query.query_text(BUSY)
+
+
+@pytest.mark.parametrize(
+    ("declared", "text"),
+    [
+        pytest.param(BUSY, "(cpu\n) > 95", id="a metric"),
+        pytest.param(rule(expr="80 < rate(a[5m])"), "(rate(a[5m])\n) > 95", id="an expression is cut"),
+        pytest.param(rule(expr="a > b"), "a > b", id="what does not split stays"),
+    ],
+)
+def test_a_rule_can_be_shown_at_the_threshold_of_a_row(declared: Rule, text: str) -> None:
+    assert query.query_text(query.at_threshold(declared, 95)) == text

@@ -115,6 +115,32 @@ def test_continue_and_matchers_are_not_inherited() -> None:
     assert [policy.route_id for policy in tree.match({"x": "1"})] == ["b"]
 
 
+def test_labels_are_laid_over_those_of_the_parent() -> None:
+    parent = Route(id="root", labels=Labels({"team": "ops", "page": "yes"}))
+    child = Route(id="c", parent_id="root", labels=Labels({"team": "db"}))
+    assert build([parent, child]).policies["c"].labels == Labels({"team": "db", "page": "yes"})
+
+
+def test_intervals_are_not_inherited() -> None:
+    middle = Route(id="m", parent_id="root", mute_time_intervals=("night",), active_time_intervals=("day",))
+    policies = build([ROOT, middle, route("low", "m")]).policies
+    assert (policies["m"].mute_time_intervals, policies["m"].active_time_intervals) == (("night",), ("day",))
+    assert (policies["low"].mute_time_intervals, policies["low"].active_time_intervals) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("root", "field"),
+    [
+        (Route(id="root", mute_time_intervals=("night",)), "mute_time_intervals"),
+        (Route(id="root", active_time_intervals=("day",)), "active_time_intervals"),
+    ],
+)
+def test_the_root_has_no_intervals_for_it_takes_what_nobody_else_does(root: Route, field: str) -> None:
+    with pytest.raises(RouteError, match=f"no {field}; put them on a route below it") as refused:
+        build([root])
+    assert refused.value.field == field
+
+
 @pytest.mark.parametrize(
     ("group_by", "group"),
     [

@@ -21,7 +21,12 @@ GOOD = {
     "channels": {"name": "'c'", "kind": "'slack'"},
     "routes": {"parent_id": "'root'"},
     "silences": {"matchers": "'[]'", "ends_at": "'2099-01-01T00:00:00Z'"},
+    "thresholds": {"rule_id": "'rule'", "threshold": "1"},
+    "inhibit_rules": {"source_matchers": "'[]'", "target_matchers": "'[]'"},
+    "time_intervals": {"name": "'t'", "time_intervals": "'[]'"},
+    "api_keys": {"id": "'k'", "name": "'n'", "hash": f"'{'a' * 64}'", "scope": "'read'"},
 }
+VERSIONED = [table for table in GOOD if table != "api_keys"]
 
 LONG = "3153600001.0"  # A second more than a hundred years.
 
@@ -33,6 +38,13 @@ AT_THE_EDGE = [
     ("routes", {"channels": "NULL", "group_by": "NULL", "group_wait_seconds": "0"}),
     ("silences", {"starts_at": "'2098-12-31T23:59:59.999999Z'"}),
     ("silences", {"ends_at": "'9999-12-31T00:00:00Z'"}),
+    ("thresholds", {"threshold": "-1e308", "recovery_threshold": "0", "for_seconds": "3153600000", "priority": "-1"}),
+    ("thresholds", {"valid_from": "'2026-11-21T12:00:00Z'", "valid_to": "'2026-11-21T12:00:00.000001Z'"}),
+    ("thresholds", {"valid_from": "'9999-12-31T00:00:00Z'", "valid_to": "NULL"}),
+    ("thresholds", {"valid_from": "NULL", "valid_to": "'2026-11-21T12:00:00Z'"}),
+    ("inhibit_rules", {"equal": "'[\"cluster\"]'"}),
+    ("time_intervals", {"time_intervals": '\'[{"weekdays": ["saturday"]}]\''}),
+    ("api_keys", {"scope": "'admin'", "expires_at": "NULL", "revoked_at": "NULL", "last_used_at": "NULL"}),
 ]
 
 BOTH = [
@@ -84,8 +96,22 @@ BOTH = [
     ("routes", "notify_on_unmute", {"notify_on_unmute": "'sometimes'"}),
     ("silences", "id", {"id": "''"}),
     ("silences", "matchers", {"matchers": "'{}'"}),
+    ("thresholds", "id", {"id": "''"}),
+    ("thresholds", "matchers", {"matchers": "'{}'"}),
+    ("thresholds", "for_seconds", {"for_seconds": "-1"}),
+    ("thresholds", "for_seconds", {"for_seconds": LONG}),
+    ("inhibit_rules", "id", {"id": "''"}),
+    ("inhibit_rules", "source_matchers", {"source_matchers": "'{}'"}),
+    ("inhibit_rules", "target_matchers", {"target_matchers": "'\"a=b\"'"}),
+    ("inhibit_rules", "equal", {"equal": "'\"cluster\"'"}),
+    ("time_intervals", "name", {"name": "''"}),
+    ("time_intervals", "time_intervals", {"time_intervals": "'{}'"}),
+    ("api_keys", "id", {"id": "''"}),
+    ("api_keys", "name", {"name": "''"}),
+    ("api_keys", "hash", {"hash": "'tocsin_0123_secret'"}),
+    ("api_keys", "scope", {"scope": "'root'"}),
 ]
-EVERY_TABLE = [(table, "version", {"version": "0"}) for table in GOOD]
+EVERY_TABLE = [(table, "version", {"version": "0"}) for table in VERSIONED]
 
 ON_SQLITE = [
     ("alert_rules", "for_seconds", {"for_seconds": "'5m'"}),
@@ -101,9 +127,20 @@ ON_SQLITE = [
     ("silences", "ends_at", {"ends_at": "1800000000000000000"}),
     ("silences", "ends_at", {"ends_at": "'2461000.5'"}),
     ("silences", "starts_at", {"starts_at": "-62135596800000001"}),
+    ("thresholds", "threshold", {"threshold": "'ten'"}),
+    ("thresholds", "recovery_threshold", {"recovery_threshold": "'nine'"}),
+    ("thresholds", "for_seconds", {"for_seconds": "'5m'"}),
+    ("thresholds", "priority", {"priority": "'high'"}),
+    ("thresholds", "valid_from", {"valid_from": "-62135596800000001"}),
+    ("thresholds", "valid_from", {"valid_from": "1.5"}),
+    ("thresholds", "valid_to", {"valid_to": "1800000000000000000"}),
+    ("thresholds", "valid_to", {"valid_from": "1800000000000000", "valid_to": "1800000000000000"}),
+    ("inhibit_rules", "source_matchers", {"source_matchers": "'severity=critical'"}),
+    ("time_intervals", "time_intervals", {"time_intervals": "'weekends'"}),
+    *(("api_keys", name, {name: "'2026-11-21'"}) for name in ("expires_at", "revoked_at", "last_used_at")),
     *((table, "created_at", {"created_at": "'2026-11-21'"}) for table in GOOD),
-    *((table, "updated_at", {"updated_at": "9e18"}) for table in GOOD),
-    *((table, "version", {"version": "'two'"}) for table in GOOD),
+    *((table, "updated_at", {"updated_at": "9e18"}) for table in VERSIONED),
+    *((table, "version", {"version": "'two'"}) for table in VERSIONED),
 ]
 ON_POSTGRESQL = [
     ("alert_rules", "threshold", {"threshold": "'NaN'"}),
@@ -111,8 +148,15 @@ ON_POSTGRESQL = [
     ("silences", "ends_at", {"starts_at": "'2026-11-21T12:00:00Z'", "ends_at": "'2026-11-21T13:00:00+02:00'"}),
     ("silences", "ends_at", {"ends_at": "'infinity'"}),
     ("silences", "starts_at", {"starts_at": "'-infinity'"}),
+    ("thresholds", "threshold", {"threshold": "'NaN'"}),
+    ("thresholds", "recovery_threshold", {"recovery_threshold": "'NaN'"}),
+    ("thresholds", "for_seconds", {"for_seconds": "'Infinity'"}),
+    ("thresholds", "valid_from", {"valid_from": "'-infinity'"}),
+    ("thresholds", "valid_to", {"valid_to": "'infinity'"}),
+    ("thresholds", "valid_to", {"valid_from": "'2026-11-21T12:00:00Z'", "valid_to": "'2026-11-21T14:00:00+02:00'"}),
+    *(("api_keys", name, {name: "'infinity'"}) for name in ("expires_at", "revoked_at", "last_used_at")),
     *((table, "created_at", {"created_at": "'-infinity'"}) for table in GOOD),
-    *((table, "updated_at", {"updated_at": "'infinity'"}) for table in GOOD),
+    *((table, "updated_at", {"updated_at": "'infinity'"}) for table in VERSIONED),
 ]
 
 Case = tuple[str, str, dict[str, str]]
@@ -122,6 +166,10 @@ CHECKED: dict[str, Callable[[str], list[sa.CheckConstraint]]] = {
     "channels": checks.channels,
     "routes": checks.routes,
     "silences": checks.silences,
+    "thresholds": checks.thresholds,
+    "inhibit_rules": checks.inhibit_rules,
+    "time_intervals": checks.time_intervals,
+    "api_keys": checks.api_keys,
 }
 CASES: dict[str, list[Case]] = {
     "sqlite": BOTH + EVERY_TABLE + ON_SQLITE,
@@ -153,6 +201,7 @@ def opened(
             url = server.create_database() if server else str(tmp_path_factory.mktemp("checks") / "tocsin.db")
             made[dialect] = connect(url, SystemClock())
             schema.upgrade(made[dialect].engine)
+            insert(made[dialect], "alert_rules", {"id": "'rule'"})
         return made[dialect]
 
     yield open_

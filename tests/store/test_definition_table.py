@@ -1,4 +1,4 @@
-"""What holds for every definition store, told once for all five and for both databases."""
+"""What holds for every definition store, told once for all of them and for both databases."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from engine.store import channels, datasources, routes, rules, silences
+from engine.store import channels, datasources, inhibit_rules, routes, rules, silences, time_intervals
 from engine.store.database import Database
 from rules.channels import Channel, ChannelKind
 from rules.datasource import Datasource, DatasourceKind
 from rules.errors import RulesError
+from rules.inhibition import InhibitRule
 from rules.labels import Labels
 from rules.matchers import parse_matchers
 from rules.routing import NotifyOnUnmute, Route
 from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
 from rules.silences import Silence
+from rules.time_intervals import DayTime, Period, Span, TimeInterval
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -82,6 +84,11 @@ def route(key: str, receiver: str = "shop") -> Route:
         repeat_interval=timedelta(hours=1.5),
         continue_=True,
         notify_on_unmute=NotifyOnUnmute.ALWAYS,
+        labels=Labels({"pager": "primary"}),
+        mute_time_intervals=("nights", "weekends"),
+        active_time_intervals=("gone",),
+        team="shop",
+        origin="api",
     )
 
 
@@ -110,6 +117,29 @@ def datasource(key: str, tenant: str = "42") -> Datasource:
     )
 
 
+def inhibit_rule(key: str, name: str = "pages quiet warnings") -> InhibitRule:
+    return InhibitRule(
+        id=key,
+        name=name,
+        source_matchers=parse_matchers("severity=page"),
+        target_matchers=parse_matchers('severity=~"warning|info",team!=db'),
+        equal=("cluster", "größe"),
+        team="shop",
+        origin="api",
+    )
+
+
+def time_interval(key: str, team: str = "shop") -> TimeInterval:
+    nights = Period(times=(DayTime(0, 360), DayTime(1320, 1440)), location="Europe/Berlin")
+    rare = Period(
+        weekdays=(Span(0, 0), Span(6, 6)),
+        days_of_month=(Span(-3, -1),),
+        months=(Span(2, 2),),
+        years=(Span(2028, 2032),),
+    )
+    return TimeInterval(name=key, periods=(nights, rare), team=team, origin="import:a")
+
+
 @dataclass(frozen=True)
 class Case:
     """A store, a value of it under any key, and the same value with one word changed."""
@@ -125,6 +155,8 @@ CASES = [
     pytest.param(Case(routes, route, lambda key: route(key, receiver="pay")), id="routes"),
     pytest.param(Case(silences, silence, lambda key: silence(key, comment="")), id="silences"),
     pytest.param(Case(datasources, datasource, lambda key: datasource(key, tenant="")), id="datasources"),
+    pytest.param(Case(inhibit_rules, inhibit_rule, lambda key: inhibit_rule(key, name="")), id="inhibit_rules"),
+    pytest.param(Case(time_intervals, time_interval, lambda key: time_interval(key, team="")), id="time_intervals"),
 ]
 every_store = pytest.mark.parametrize("case", CASES)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -109,10 +110,29 @@ def test_a_truncated_table_is_empty(postgresql: Database) -> None:
     feed = DefinitionFeed()
     add_rule(postgresql, "r")
     look(feed, postgresql)
-    run(postgresql, "TRUNCATE alert_rules")
+    run(postgresql, "TRUNCATE alert_rules CASCADE")
     assert not look(feed, postgresql).rules
     add_rule(postgresql, "s")
     assert set(look(feed, postgresql).rules) == {"s"}
+
+
+def test_a_truncate_that_takes_other_tables_along_empties_them_too(postgresql: Database) -> None:
+    feed = DefinitionFeed()
+    add_rule(postgresql, "r")
+    look(feed, postgresql)
+    run(postgresql, "TRUNCATE datasources CASCADE")
+    found = look(feed, postgresql)
+    assert (dict(found.datasources), dict(found.rules)) == ({}, {})
+
+
+def test_a_truncate_that_is_rolled_back_leaves_everything(postgresql: Database) -> None:
+    feed = DefinitionFeed()
+    add_rule(postgresql, "r")
+    before = look(feed, postgresql)
+    with postgresql.engine.connect() as doomed:
+        doomed.execute(text("TRUNCATE alert_rules CASCADE"))
+        doomed.rollback()
+    assert look(feed, postgresql) is before
 
 
 def test_a_replaced_row_is_followed(sqlite: Database) -> None:
@@ -156,20 +176,48 @@ def test_what_did_not_change_is_shared_with_the_next_value(database: Database, f
     assert not before.rules
 
 
-def test_one_edit_among_ten_thousand_rules_reads_one_row(database: Database) -> None:
+def add_ten_thousand(database: Database) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000) SELECT"
-    run(
-        database,
-        f"INSERT INTO alert_rules (id, name, metric_name, condition, threshold) {numbers} 'r' || i, 'n', 'up', '<', i FROM n",
-    )
+    columns = "id, name, metric_name, condition, threshold"
+    run(database, f"INSERT INTO alert_rules ({columns}) {numbers} 'r' || i, 'n', 'up', '<', i FROM n")
+
+
+@contextmanager
+def rules_read_from(database: Database) -> Iterator[list[object]]:
+    """The keys by which rules were read inside the block; reading without a key is `all`."""
+    keys: list[object] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if "FROM alert_rules" in statement:
+            keys.extend((parameters.values() if isinstance(parameters, dict) else parameters) or ["all"])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield keys
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def test_one_edit_among_ten_thousand_rules_reads_one_row(database: Database) -> None:
+    add_ten_thousand(database)
     feed = DefinitionFeed()
-    before = look(feed, database)
+    with rules_read_from(database) as keys:
+        before = look(feed, database)
+    assert set(keys) == {"all"}
     edit_rule(database, "severity = 'page'", key="r77")
-    with statements_of(database) as seen:
+    with rules_read_from(database) as keys:
         after = look(feed, database)
-    assert len(seen) == 2
+    # Twice: for its digest and for its value.
+    assert keys == ["r77", "r77"]
     assert sum(after.rules[key] is not rule for key, rule in before.rules.items()) == 1
     assert len(after.rules) == 10_000
+
+
+def test_one_bad_row_among_ten_thousand_is_set_aside_alone(database: Database) -> None:
+    add_ten_thousand(database)
+    edit_rule(database, "metric_name = NULL, condition = NULL, threshold = NULL, expr = 'up ==='", key="r77")
+    add_rule(database, "new", expr="up ===")
+    found = restarted(database)
+    assert set(found.quarantined) == {"r77", "new"}
+    assert (len(found.rules), found.rules["r77"].version) == (10_000, 1)
 
 
 def test_a_read_that_fails_leaves_the_feed_as_it_was(database: Database, feed: DefinitionFeed) -> None:
@@ -365,6 +413,28 @@ def test_a_root_with_matchers_keeps_its_last_good_version(database: Database, fe
         assert "takes every alert" in found.problems[0]
 
 
+def test_a_channel_or_time_interval_that_a_route_names_and_nobody_declared_is_a_problem(
+    database: Database, feed: DefinitionFeed
+) -> None:
+    run(
+        database,
+        """INSERT INTO routes (id, parent_id, channels, mute_time_intervals, active_time_intervals)
+        VALUES ('db', 'root', '["log", "gone"]', '["nights"]', '["office", "nights"]')""",
+        "INSERT INTO routes (id, parent_id) VALUES ('below', 'db')",
+        """INSERT INTO time_intervals (name, time_intervals) VALUES ('office', '[{"times": []}]')""",
+    )
+    for found in (look(feed, database), restarted(database)):
+        assert "db" in found.tree.policies
+        assert [problem for problem in found.problems if problem.startswith("routes")] == [
+            "routes 'db': channels names the channel 'gone', which does not exist",
+            "routes 'db': mute_time_intervals names the time interval 'nights', which does not exist",
+            "routes 'db': active_time_intervals names the time interval 'nights', which does not exist",
+        ]
+    run(database, """INSERT INTO time_intervals (name, time_intervals) VALUES ('nights', '[{"months": ["may"]}]')""")
+    run(database, "UPDATE routes SET channels = NULL WHERE id = 'db'")
+    assert not [problem for problem in look(feed, database).problems if problem.startswith("routes")]
+
+
 def ring(database: Database) -> None:
     """Two routes that are each other's parents, beside one that hangs on the root."""
     run(
@@ -406,6 +476,150 @@ def test_without_a_root_everything_is_written_to_the_log(database: Database) -> 
     assert "needs one route with id 'root'" in found.problems[0]
 
 
+# What refines a rule, and what keeps notifications quiet
+
+
+def add_threshold(database: Database, key: str, rule_id: str = "r", matchers: str = "") -> None:
+    columns = "id, rule_id, threshold, matchers, valid_from"
+    written = f'["{matchers}"]' if matchers else "[]"
+    run(
+        database,
+        f"INSERT INTO thresholds ({columns}) VALUES ('{key}', '{rule_id}', 5, '{written}', '2026-11-21T12:00:00Z')",
+    )
+
+
+def rows_of(found: Definitions, rule_id: str = "r") -> list[tuple[str, float]]:
+    return [(row.id, row.threshold) for row in found.thresholds.get(rule_id, ())]
+
+
+def test_the_threshold_rows_of_each_rule_are_in_force_by_their_ids(database: Database, feed: DefinitionFeed) -> None:
+    for key in ("r", "s"):
+        add_rule(database, key)
+    for key, rule_id in (("b", "r"), ("c", "s"), ("a", "r")):
+        add_threshold(database, key, rule_id)
+    for found in (look(feed, database), restarted(database)):
+        assert {rule_id: [row.id for row in rows] for rule_id, rows in found.thresholds.items()} == {
+            "r": ["a", "b"],
+            "s": ["c"],
+        }
+        assert found.problems == ()
+
+
+def test_a_threshold_row_edited_moved_and_deleted_is_followed(database: Database, feed: DefinitionFeed) -> None:
+    for key in ("r", "s"):
+        add_rule(database, key)
+    add_threshold(database, "a")
+    add_threshold(database, "b")
+    look(feed, database)
+    run(database, "UPDATE thresholds SET threshold = 7 WHERE id = 'b'")
+    assert rows_of(look(feed, database)) == [("a", 5), ("b", 7)]
+    run(database, "UPDATE thresholds SET rule_id = 's' WHERE id = 'a'")
+    moved = look(feed, database)
+    assert (rows_of(moved), rows_of(moved, "s")) == ([("b", 7)], [("a", 5)])
+    run(database, "DELETE FROM thresholds")
+    assert not look(feed, database).thresholds
+
+
+def test_a_deleted_rules_threshold_rows_are_gone_from_what_is_in_force(
+    database: Database, feed: DefinitionFeed
+) -> None:
+    for key in ("r", "s"):
+        add_rule(database, key)
+        add_threshold(database, f"of {key}", key)
+    look(feed, database)
+    run(database, "DELETE FROM alert_rules WHERE id = 'r'")
+    for found in (look(feed, database), restarted(database)):
+        assert (set(found.thresholds), found.problems) == ({"s"}, ())
+
+
+def test_what_refines_and_inhibits_is_shared_with_the_next_value_where_it_did_not_change(
+    database: Database, feed: DefinitionFeed
+) -> None:
+    for key in ("r", "s"):
+        add_rule(database, key)
+        add_threshold(database, f"of {key}", key)
+    before = look(feed, database)
+    run(database, "UPDATE alert_rules SET severity = 'page'")
+    edited = look(feed, database)
+    assert edited.thresholds is before.thresholds
+    assert edited.inhibit_rules is before.inhibit_rules
+    assert edited.time_intervals is before.time_intervals
+    run(database, "UPDATE thresholds SET threshold = 7 WHERE rule_id = 'r'")
+    refined = look(feed, database)
+    assert refined.thresholds["s"] is before.thresholds["s"]
+    assert refined.thresholds["r"] is not before.thresholds["r"]
+
+
+def test_a_threshold_row_without_its_rule_is_a_problem_and_stops_nothing(sqlite: Database) -> None:
+    add_rule(sqlite, "r")
+    add_threshold(sqlite, "a")
+    # As SQLite's shell does, which looks at no foreign key.
+    with closing(sqlite3.connect(str(sqlite.engine.url.database))) as shell, shell:
+        shell.execute("INSERT INTO thresholds (id, rule_id, threshold) VALUES ('stray', 'nobody', 5)")
+    found = restarted(sqlite)
+    assert rows_of(found) == [("a", 5)]
+    assert found.problems == (
+        "thresholds 'stray': rule_id names the rule 'nobody', which does not exist; delete the row",
+    )
+
+
+def test_a_quarantined_rules_threshold_rows_are_no_strays(database: Database, feed: DefinitionFeed) -> None:
+    add_rule(database, "r", expr="up ===")
+    add_threshold(database, "a")
+    assert look(feed, database).problems == ()
+
+
+QUIETING = [
+    "INSERT INTO alert_rules (id, name, expr) VALUES ('r', 'n', 'up > 1')",
+    "INSERT INTO thresholds (id, rule_id, threshold, valid_to) VALUES ('good', 'r', 5, '2099-01-01T00:00:00Z')",
+    "INSERT INTO thresholds (id, rule_id, threshold) VALUES ('other', 'r', 6)",
+    """INSERT INTO inhibit_rules (id, source_matchers, target_matchers) VALUES ('good', '["a=b"]', '["c=d"]')""",
+    """INSERT INTO inhibit_rules (id, source_matchers, target_matchers) VALUES ('other', '["a=b"]', '["c=e"]')""",
+    """INSERT INTO time_intervals (name, time_intervals) VALUES ('good', '[{"months": ["may"]}]')""",
+    """INSERT INTO time_intervals (name, time_intervals) VALUES ('other', '[{"months": ["june"]}]')""",
+]
+BAD_EDITS = [
+    """UPDATE thresholds SET threshold = 9, matchers = '["a=~("]' WHERE id = 'good'""",
+    """UPDATE inhibit_rules SET target_matchers = '[]', name = 'edited' WHERE id = 'good'""",
+    """UPDATE time_intervals SET time_intervals = '[{"months": ["mai"]}]', team = 'edited' WHERE name = 'good'""",
+]
+
+
+def test_a_bad_edit_of_what_refines_or_quiets_keeps_the_last_good_version(
+    database: Database, feed: DefinitionFeed
+) -> None:
+    run(database, *QUIETING)
+    good = look(feed, database)
+    run(database, *BAD_EDITS)
+    for found in (look(feed, database), restarted(database)):
+        assert found.thresholds == good.thresholds
+        assert found.inhibit_rules == good.inhibit_rules
+        assert found.time_intervals == good.time_intervals
+        assert [problem.split(":")[0] for problem in found.problems] == [
+            "thresholds 'good'",
+            "inhibit_rules 'good'",
+            "time_intervals 'good'",
+        ]
+    assert [row.id for row in good.thresholds["r"]] == [rule.id for rule in good.inhibit_rules] == ["good", "other"]
+
+
+def test_a_row_that_was_never_good_leaves_its_neighbours_alone(database: Database, feed: DefinitionFeed) -> None:
+    run(database, *QUIETING)
+    for table in ("thresholds", "inhibit_rules", "time_intervals"):
+        run(database, f"DELETE FROM {table} WHERE {'name' if table == 'time_intervals' else 'id'} = 'good'")
+    run(
+        database,
+        """INSERT INTO thresholds (id, rule_id, threshold, matchers) VALUES ('good', 'r', 5, '[1]')""",
+        """INSERT INTO inhibit_rules (id, source_matchers, target_matchers) VALUES ('good', '[]', '["c=d"]')""",
+        """INSERT INTO time_intervals (name, time_intervals) VALUES ('good', '[]')""",
+    )
+    for found in (look(feed, database), restarted(database)):
+        assert rows_of(found) == [("other", 6)]
+        assert [rule.id for rule in found.inhibit_rules] == ["other"]
+        assert set(found.time_intervals) == {"other"}
+        assert len(found.problems) == 3
+
+
 # Silences
 
 
@@ -440,14 +654,29 @@ EDITS = st.one_of(
     st.builds("UPDATE alert_rules SET expr = 'up > ' || version WHERE id = '{}'".format, KEYS),
     st.builds("UPDATE alert_rules SET expr = 'up ===' WHERE id = '{}'".format, KEYS),
     st.builds("UPDATE alert_rules SET enabled = NOT enabled WHERE id = '{}'".format, KEYS),
-    st.builds("UPDATE alert_rules SET id = id || '{}' WHERE id = '{}'".format, KEYS, KEYS),
+    # A rule that something refines keeps its id.
+    st.builds(
+        "UPDATE alert_rules SET id = id || '{}' WHERE id = '{}' AND id NOT IN (SELECT rule_id FROM thresholds)".format,
+        KEYS,
+        KEYS,
+    ),
     st.builds("DELETE FROM alert_rules WHERE id = '{}'".format, KEYS),
     st.just("""UPDATE channels SET settings = '{"to": []}' WHERE name = 'slack'"""),
     st.just("""UPDATE channels SET settings = '{}' WHERE name = 'slack'"""),
     st.builds("INSERT INTO routes (id, parent_id) VALUES ('{}', 'root') ON CONFLICT DO NOTHING".format, KEYS),
     st.builds("""UPDATE routes SET receiver = '{}', matchers = '["a=b"]' WHERE id = '{}'""".format, KEYS, KEYS),
     st.builds("""UPDATE routes SET matchers = '["a=~("]' WHERE id = '{}'""".format, KEYS),
+    st.builds(
+        "INSERT INTO thresholds (id, rule_id, threshold) SELECT '{}', id, 5 FROM alert_rules WHERE id = '{}' "
+        "ON CONFLICT DO NOTHING".format,
+        KEYS,
+        KEYS,
+    ),
+    st.builds("UPDATE thresholds SET threshold = version WHERE id = '{}'".format, KEYS),
+    st.builds("""UPDATE thresholds SET matchers = '["a=~("]', threshold = -1 WHERE id = '{}'""".format, KEYS),
+    st.builds("DELETE FROM thresholds WHERE id = '{}'".format, KEYS),
     st.just("LOOK"),
+    st.just("COMPARE"),
 )
 
 
@@ -460,6 +689,9 @@ def test_following_ends_where_a_fresh_start_begins(database: Database, edits: li
     for edit in edits:
         if edit == "LOOK":
             look(feed, database)
+        elif edit == "COMPARE":
+            with database.read() as connection:
+                feed.compare(connection)
         else:
             run(database, edit)
     assert look(feed, database) == restarted(database)

@@ -76,6 +76,9 @@ def test_a_matcher_error_names_the_column_it_came_from() -> None:
         pytest.param({"group_by": [1]}, "group_by is 1; give a text", id="number in group_by"),
         pytest.param({"position": 1.5}, "position is 1.5; give a whole number", id="half a position"),
         pytest.param({"notify_on_unmute": "now"}, "give one of never needed always", id="unknown word"),
+        pytest.param({"labels": {"team": 1}}, r"labels\.team is 1; give a text", id="number for a label"),
+        pytest.param({"mute_time_intervals": "nights"}, "mute_time_intervals is 'nights'; give a JSON list", id="mute"),
+        pytest.param({"active_time_intervals": [{}]}, "active_time_intervals is {}; give a text", id="active"),
         pytest.param({"group_wait_seconds": "30s"}, "group_wait_seconds is '30s'; give a number", id="duration"),
     ],
 )

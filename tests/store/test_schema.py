@@ -188,7 +188,7 @@ def test_a_new_database_has_one_datasource_and_one_route_and_nothing_else(databa
     [
         pytest.param(
             "INSERT INTO alert_rules (name, expr) VALUES ('n', 'up == 0')",
-            "SELECT datasource, enabled, for_seconds, labels, no_data, origin, version FROM alert_rules",
+            "SELECT datasource, enabled, for_seconds, labels, no_data, origin, version FROM alert_rules WHERE id <> 'r'",
             id="rule",
         ),
         pytest.param(
@@ -211,12 +211,28 @@ def test_a_new_database_has_one_datasource_and_one_route_and_nothing_else(databa
             "SELECT kind, urls, tenant, auth, origin, version FROM datasources WHERE name = 'd'",
             id="datasource",
         ),
+        pytest.param(
+            "INSERT INTO thresholds (rule_id, threshold) VALUES ('r', 5)",
+            "SELECT matchers, severity, priority, reason, team, origin, version FROM thresholds",
+            id="threshold",
+        ),
+        pytest.param(
+            "INSERT INTO inhibit_rules (source_matchers, target_matchers) VALUES ('[]', '[]')",
+            "SELECT name, equal, team, origin, version FROM inhibit_rules",
+            id="inhibit rule",
+        ),
+        pytest.param(
+            "INSERT INTO time_intervals (name, time_intervals) VALUES ('t', '[]')",
+            "SELECT team, origin, version FROM time_intervals",
+            id="time interval",
+        ),
     ],
 )
 def test_the_shortest_insert_works_and_the_database_fills_in_the_rest(
     database: Database, insert: str, found: str
 ) -> None:
     with database.write() as connection:
+        connection.execute(text("INSERT INTO alert_rules (id, name, expr, origin) VALUES ('r', 'n', 'up', 'first')"))
         connection.execute(text(insert))
         row = connection.execute(text(found)).one()
     assert row[-2:] == ("sql", 1)

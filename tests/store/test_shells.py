@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from engine.store import api_keys, inhibit_rules, thresholds, time_intervals
 from engine.store.database import Database
 from engine.store.tables import alert_rules, definition_changes, silences
+from rules.inhibition import InhibitRule
+from rules.matchers import parse_matchers
+from rules.thresholds import Threshold
+from rules.time_intervals import TimeInterval, parse_period
 from tests.peers.require import find_binary, require_peer
 
 # As people have it in their own documentation; not a letter of it may need changing.
@@ -75,6 +81,12 @@ def test_an_edit_typed_into_a_shell_is_versioned_and_recorded_with_its_author(da
             "when it is fixed|silences.ends_at is no time: write 2026-11-21T12:00:00Z",
             id="an end that is no time",
         ),
+        pytest.param(
+            SEED + "INSERT INTO thresholds (rule_id, threshold, valid_to) "
+            "VALUES ('alert_rule_high_error_rate', 25, 'end of the quarter');",
+            "end of the quarter|thresholds.valid_to is no time: write 2026-11-21T12:00:00Z",
+            id="a validity that is no time",
+        ),
     ],
 )
 def test_a_mistake_is_answered_by_the_shell_at_once(database: Database, statement: str, message: str) -> None:
@@ -94,6 +106,57 @@ def test_a_silence_is_typed_with_times_as_people_write_them(database: Database) 
     assert silence.ends_at - silence.starts_at == timedelta(minutes=90) - timedelta(microseconds=1)
     assert silence.starts_at.isoformat() == "2026-11-21T10:00:00.000001+00:00"
     assert silence.matchers == [{"name": "severity", "value": "warning"}]
+
+
+def test_a_threshold_row_is_typed_with_a_rule_and_a_number(database: Database) -> None:
+    typed(
+        database,
+        SEED + "INSERT INTO thresholds (rule_id, threshold) VALUES ('alert_rule_high_error_rate', 25);",
+    )
+    with database.read() as connection:
+        (row,) = thresholds.page(connection)
+    assert row == Threshold(id=row.id, rule_id="alert_rule_high_error_rate", threshold=25.0)
+
+
+def test_an_inhibit_rule_is_typed_with_its_two_sides(database: Database) -> None:
+    typed(
+        database,
+        "INSERT INTO inhibit_rules (source_matchers, target_matchers) "
+        """VALUES ('["severity=critical"]', '["severity=warning"]');""",
+    )
+    with database.read() as connection:
+        (rule,) = inhibit_rules.page(connection)
+    assert rule == InhibitRule(
+        id=rule.id,
+        source_matchers=parse_matchers("severity=critical"),
+        target_matchers=parse_matchers("severity=warning"),
+    )
+
+
+def test_a_time_interval_is_typed_as_alertmanager_writes_it(database: Database) -> None:
+    periods = '[{"weekdays": ["saturday", "sunday"], "location": "Europe/Berlin"}]'
+    typed(database, f"INSERT INTO time_intervals (name, time_intervals) VALUES ('weekends', '{periods}');")
+    with database.read() as connection:
+        (interval,) = time_intervals.page(connection)
+    assert interval == TimeInterval(name="weekends", periods=tuple(map(parse_period, json.loads(periods))))
+
+
+def test_a_key_is_typed_with_the_hash_of_its_text(database: Database) -> None:
+    typed(database, f"INSERT INTO api_keys (id, name, hash, scope) VALUES ('0123abcd', 'ci', '{'ab' * 32}', 'read');")
+    with database.read() as connection:
+        (key,) = api_keys.every(connection)
+    assert (key.id, key.name, key.scope, key.created_by) == ("0123abcd", "ci", api_keys.Scope.READ, "")
+    assert (key.expires_at, key.revoked_at, key.last_used_at) == (None, None, None)
+
+
+def test_a_rule_deleted_in_a_shell_takes_its_threshold_rows_with_it_on_the_record(database: Database) -> None:
+    row = "INSERT INTO thresholds (id, rule_id, threshold) VALUES ('t', 'alert_rule_high_error_rate', 25);"
+    typed(database, SEED + row)
+    typed(database, "DELETE FROM alert_rules;")
+    with database.read() as connection:
+        assert thresholds.page(connection) == []
+        operations = select(definition_changes.c.operation).where(definition_changes.c.row_id == "t").order_by("id")
+        assert connection.execute(operations).scalars().all() == ["insert", "delete"]
 
 
 def test_the_shell_can_write_while_the_engine_reads(database: Database) -> None:

@@ -15,7 +15,18 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, text, upda
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from engine.store.database import Database
-from engine.store.tables import alert_rules, channels, datasources, definition_changes, metadata, routes, silences
+from engine.store.tables import (
+    alert_rules,
+    channels,
+    datasources,
+    definition_changes,
+    inhibit_rules,
+    metadata,
+    routes,
+    silences,
+    thresholds,
+    time_intervals,
+)
 
 RULE: dict[str, Any] = {"id": "r", "name": "n", "metric_name": "m", "condition": ">", "threshold": 1.0}
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -66,6 +77,9 @@ def test_a_rules_life_is_recorded_with_version_and_the_row_before_and_after(data
         (datasources, {"name": "r"}),
         (routes, {"id": "r", "parent_id": "root"}),
         (silences, {"id": "r", "matchers": [], "ends_at": NOON + timedelta(days=99999)}),
+        (thresholds, {"id": "r", "rule_id": "refined", "threshold": 2.5, "valid_from": NOON}),
+        (inhibit_rules, {"id": "r", "source_matchers": ["a=b"], "target_matchers": ["c=d"]}),
+        (time_intervals, {"name": "r", "time_intervals": [{"months": ["may"]}]}),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -73,6 +87,7 @@ def test_every_definition_table_records_every_column_of_its_rows(
     database: Database, table: Any, row: dict[str, Any]
 ) -> None:
     with database.write() as connection:
+        connection.execute(insert(alert_rules).values(RULE | {"id": "refined"}))
         connection.execute(insert(table).values(row))
         connection.execute(update(table).where(table.primary_key.columns[0] == "r").values(team="sre"))
         inserted, updated = changes(connection)
@@ -141,11 +156,36 @@ def test_a_change_that_is_rolled_back_is_not_recorded(database: Database) -> Non
 def test_emptying_a_table_is_recorded(database: Database) -> None:
     with database.write() as connection:
         connection.execute(insert(alert_rules).values(RULE))
-        connection.execute(delete(alert_rules) if database.is_sqlite else text("TRUNCATE alert_rules"))
-        last = connection.execute(select(definition_changes).order_by(definition_changes.c.id.desc())).first()
-    assert last is not None
-    expected = ("delete", "r") if database.is_sqlite else ("truncate", "")
-    assert (last.table_name, last.operation, last.row_id) == ("alert_rules", *expected)
+        connection.execute(delete(alert_rules) if database.is_sqlite else text("TRUNCATE alert_rules CASCADE"))
+        recorded = connection.execute(select(definition_changes).order_by(definition_changes.c.id)).all()
+    found = {(change.table_name, change.operation, change.row_id) for change in recorded}
+    if database.is_sqlite:
+        assert ("alert_rules", "delete", "r") in found
+    else:
+        assert {("alert_rules", "truncate", ""), ("thresholds", "truncate", "")} <= found
+
+
+def test_the_threshold_rows_that_go_with_a_rule_are_recorded_each_with_who_deleted_the_rule(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(insert(alert_rules), [RULE, RULE | {"id": "other"}])
+        rows = [("t1", "r"), ("t2", "r"), ("t3", "other")]
+        connection.execute(
+            insert(thresholds), [{"id": key, "rule_id": rule_id, "threshold": 5.5} for key, rule_id in rows]
+        )
+        connection.execute(update(thresholds).where(thresholds.c.id == "t2").values(reason="batch night"))
+    with database.write(author="zoe") as connection:
+        connection.execute(delete(alert_rules).where(alert_rules.c.id == "r"))
+        assert connection.execute(select(thresholds.c.id)).scalars().all() == ["t3"]
+        gone = [changes(connection, key)[-1] for key in ("t1", "t2")]
+        assert [change.operation for change in changes(connection, "t3")] == ["insert"]
+    assert [(change.operation, change.version, change.author) for change in gone] == [
+        ("delete", 1, "zoe"),
+        ("delete", 2, "zoe"),
+    ]
+    assert [(change.before["threshold"], change.before["reason"]) for change in gone] == [
+        (5.5, ""),
+        (5.5, "batch night"),
+    ]
 
 
 def test_a_change_is_announced_to_who_listens_when_it_is_committed(postgresql: Database) -> None:
@@ -269,6 +309,7 @@ PLAIN = {"channel": "#alerts", "port": "587", "tls": True, "ratio": 1.5, "none":
         ("https://hooks.slack.com/services/T0/B0/s3cret", HIDDEN),
         ("xoxb-s3cret", HIDDEN),
         ("ENV:s3cret", HIDDEN),
+        ("enc:gAAAAAs3cret", HIDDEN),
         ("env:SLACK_WEBHOOK_URL", "env:SLACK_WEBHOOK_URL"),
         ("file:/run/secrets/slack", "file:/run/secrets/slack"),
         ("", ""),
@@ -292,6 +333,7 @@ def test_a_channels_address_is_hidden_unless_it_is_a_reference(database: Databas
         pytest.param(PLAIN, PLAIN, id="what is no secret"),
         pytest.param({"api_url": "https://u:s3cret@host/"}, {"api_url": HIDDEN}, id="a password in a URL"),
         pytest.param({"more": {"password": "s3cret"}}, {"more": HIDDEN}, id="one inside another object"),
+        pytest.param({"hello": "enc:gAAAAAs3cret"}, {"hello": HIDDEN}, id="an encrypted one, whatever its name"),
         pytest.param({}, {}, id="nothing"),
     ],
 )
@@ -306,12 +348,13 @@ def test_a_secret_among_a_channels_settings_is_hidden_and_the_rest_is_not(
 
 
 def test_a_datasources_credentials_are_hidden_whatever_they_are_called(database: Database) -> None:
-    urls = ["http://u:s3cret@prometheus:9090", "http://prometheus:9090", "env:TOCSIN_PROMETHEUS_URL"]
+    secret = ["http://u:s3cret@prometheus:9090", "enc:gAAAAAs3cret"]
+    urls = [*secret, "http://prometheus:9090", "env:TOCSIN_PROMETHEUS_URL"]
     auth = {"kind": "basic", "username": "u", "password": "s3cret", "basic": "s3cret", "pass": "env:PASS"}
     with database.write() as connection:
         connection.execute(insert(datasources).values(name="r", urls=urls, auth=auth))
         (change,) = changes(connection)
-    assert change.after["urls"] == [HIDDEN, *urls[1:]]
+    assert change.after["urls"] == [HIDDEN, HIDDEN, *urls[2:]]
     assert change.after["auth"] == auth | {"password": HIDDEN, "basic": HIDDEN}
 
 
@@ -328,4 +371,10 @@ def test_recursive_triggers_switched_on_in_a_shell_do_not_loop(sqlite: Database)
         connection.execute(text("UPDATE silences SET ends_at = '2099-01-02'"))
         assert [change.version for change in changes(connection)] == [1, 2]
         assert [change.version for change in changes(connection, "s")] == [1, 2]
+        connection.execute(
+            text("INSERT INTO thresholds (id, rule_id, threshold, valid_to) VALUES ('t', 'r', 1, '2099-01-01')")
+        )
+        connection.execute(text("UPDATE thresholds SET valid_to = NULL, valid_from = '2026-11-21'"))
+        connection.execute(delete(alert_rules))
+        assert [change.operation for change in changes(connection, "t")] == ["insert", "update", "delete"]
         connection.exec_driver_sql("PRAGMA recursive_triggers=OFF")

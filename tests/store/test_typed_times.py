@@ -1,4 +1,4 @@
-"""A time typed as text into SQLite's shell becomes the exact microsecond, or is refused."""
+"""A time typed as text into SQLite's shell becomes the exact microsecond, or is refused; a bound may be absent."""
 
 from __future__ import annotations
 
@@ -13,18 +13,16 @@ from sqlalchemy import Connection, Row, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from engine.store.database import Database
-from engine.store.tables import definition_changes, silences
+from engine.store.tables import alert_rules, definition_changes, silences, thresholds
 from engine.store.types import from_microseconds, to_microseconds
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def changes(connection: Connection) -> Sequence[Row[Any]]:
-    """What was recorded of silences, oldest first."""
+def changes(connection: Connection, table: str = "silences") -> Sequence[Row[Any]]:
+    """What was recorded of the table, oldest first."""
     columns = definition_changes.c
-    return connection.execute(
-        select(definition_changes).where(columns.table_name == "silences").order_by(columns.id)
-    ).all()
+    return connection.execute(select(definition_changes).where(columns.table_name == table).order_by(columns.id)).all()
 
 
 @pytest.mark.parametrize(
@@ -121,3 +119,73 @@ def test_an_update_may_type_a_time_too_and_is_one_change(sqlite: Database) -> No
     assert row.ends_at == NOON + timedelta(hours=1, minutes=30, milliseconds=250)
     assert (row.version, updated.version, updated.after["ends_at"]) == (2, 2, to_microseconds(row.ends_at))
     assert updated.before["ends_at"] == to_microseconds(NOON + timedelta(hours=1))
+
+
+# Where a time may be absent
+
+
+@pytest.fixture
+def refined(sqlite: Database) -> Database:
+    """A database with a rule `r` to refine."""
+    with sqlite.write() as connection:
+        connection.execute(insert(alert_rules).values(id="r", name="n", expr="up > 1"))
+    return sqlite
+
+
+def refine(connection: Connection, valid_from: str | None, valid_to: str | None) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO thresholds (rule_id, threshold, valid_from, valid_to) VALUES ('r', 5, :valid_from, :valid_to)"
+        ),
+        {"valid_from": valid_from, "valid_to": valid_to},
+    )
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "valid_to"),
+    [
+        pytest.param("2026-11-21T13:00:00.000001+01:00", None, id="only a beginning"),
+        pytest.param(None, "2026-11-21 12:00:00.000001", id="only an end"),
+        pytest.param(None, None, id="neither"),
+        pytest.param("2026-11-21 12:00", "2026-11-21T12:00:00.000001Z", id="both"),
+    ],
+)
+def test_a_bound_of_a_threshold_row_may_be_typed_or_left_out(
+    refined: Database, valid_from: str | None, valid_to: str | None
+) -> None:
+    def meant(typed: str | None) -> datetime | None:
+        return None if typed is None else datetime.fromisoformat(typed).replace(tzinfo=UTC, hour=12)
+
+    with refined.write() as connection:
+        refine(connection, valid_from, valid_to)
+        found = connection.execute(select(thresholds.c.valid_from, thresholds.c.valid_to)).one()
+        (change,) = changes(connection, "thresholds")
+    assert tuple(found) == (meant(valid_from), meant(valid_to))
+    recorded = [bound and to_microseconds(bound) for bound in found]
+    assert [change.after["valid_from"], change.after["valid_to"]] == recorded
+
+
+def test_a_bound_can_be_taken_away_and_typed_again_each_as_one_change(refined: Database) -> None:
+    with refined.write() as connection:
+        refine(connection, "2026-11-21", "2026-11-22")
+        connection.execute(text("UPDATE thresholds SET valid_to = NULL"))
+        connection.execute(text("UPDATE thresholds SET valid_to = '2026-11-23'"))
+        found = [(change.version, change.after["valid_to"]) for change in changes(connection, "thresholds")]
+    days = [to_microseconds(datetime(2026, 11, day, tzinfo=UTC)) for day in (22, 23)]
+    assert found == [(1, days[0]), (2, None), (3, days[1])]
+
+
+@pytest.mark.parametrize("column", ["valid_from", "valid_to"])
+def test_a_bound_that_is_no_time_is_refused_with_an_example(refined: Database, column: str) -> None:
+    bounds: dict[str, str | None] = {"valid_from": None, "valid_to": None, column: "next week"}
+    with (
+        pytest.raises(IntegrityError, match=rf"thresholds\.{column} is no time: write 2026-"),
+        refined.write() as connection,
+    ):
+        refine(connection, **bounds)
+
+
+def test_bounds_typed_the_wrong_way_round_are_refused(refined: Database) -> None:
+    message = r"thresholds\.valid_to is not after thresholds\.valid_from"
+    with pytest.raises(IntegrityError, match=message), refined.write() as connection:
+        refine(connection, "2026-11-21 12:00", "2026-11-21 13:00+02:00")

@@ -1,0 +1,86 @@
+"""What goes wrong for a command, and how it ends: a few lines on stderr, and the exit code.
+
+CommandError               the command ends with exit code 1
+├── UsageError             it was told something wrong: exit code 2
+├── UnreachableError       nobody answers, or not in time, or not as Tocsin does
+└── RefusedError           the server said no, and what is wrong with each field
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import typer
+
+FAILED: Final = 1
+WRONG: Final = 2
+
+
+class CommandError(Exception):
+    """A command cannot do what it was asked; `lines` say why, the first of them also what to do."""
+
+    status: int = FAILED
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+        self.lines: Sequence[str] = lines
+
+
+class UsageError(CommandError):
+    """The command was told something it cannot use."""
+
+    status = WRONG
+
+
+class UnreachableError(CommandError):
+    """No answer came that could be Tocsin's; asking for more is of no use."""
+
+
+class RefusedError(CommandError):
+    """The server answered with a problem; `problem` is its document, `code` the HTTP status."""
+
+    def __init__(self, code: int, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem.get("detail") or problem.get("title")), *field_lines(problem))
+        self.code = code
+        self.problem = problem
+
+
+def field_lines(problem: Mapping[str, Any]) -> list[str]:
+    """One line per wrong field, `field: message (value …); fix`, and one per field somebody else changed meanwhile."""
+    errors = [_field_line(error) for error in problem.get("errors", ())]
+    differences = [
+        f"{one.get('field')}: is {one.get('current')!r}, you send {one.get('yours')!r}"
+        for one in problem.get("difference", ())
+    ]
+    return errors + differences
+
+
+def _field_line(error: Mapping[str, Any]) -> str:
+    field = f"{error['field']}: " if error.get("field") else ""
+    value = f" (value {error['value']!r})" if "value" in error else ""
+    fix = f"; {error['fix']}" if error.get("fix") else ""
+    return f"{field}{error.get('message', '')}{value}{fix}"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """End the command with its mistake on stderr and the right exit code, and no traceback."""
+    try:
+        yield
+    except CommandError as error:
+        complain(error)
+        raise typer.Exit(error.status) from error
+
+
+def complain(error: CommandError) -> None:
+    """Say on stderr what is wrong, the details indented below."""
+    from api.commands.words import printable
+
+    sys.stdout.flush()  # What was answered before the mistake stands before it.
+    first, *rest = error.lines
+    typer.echo(f"tocsin: {printable(first)}", err=True)
+    for line in rest:
+        typer.echo(f"  {printable(line)}", err=True)

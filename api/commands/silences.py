@@ -1,0 +1,124 @@
+"""`tocsin silences`: ask for quiet over some labels, see what that covers, and end it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from api.commands import definitions, matching, options, words
+from api.commands.nouns import ALERT, SILENCE, Fields
+from api.commands.output import Format, note, say, show, show_list
+
+app = typer.Typer()
+
+
+class State(StrEnum):
+    """Where a silence stands."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+
+
+Comment = Annotated[str, typer.Option("--comment", "-c", help="Why; others will read it.")]
+Duration = Annotated[str, typer.Option("--duration", "-d", help="For how long, such as 30m or 2h.")]
+Author = Annotated[str, typer.Option("--author", "-a", help="Who asks for it; by default whose key it is.")]
+
+
+@app.command("list")
+def list_all(
+    states: Annotated[
+        list[State] | None,
+        typer.Option(
+            "--state", help="Only these; may be given again.  [default: pending and active]", show_default=False
+        ),
+    ] = None,
+    output: options.Output = Format.TABLE,
+    limit: options.Limit = None,
+    url: options.Url = None,
+) -> None:
+    """Silences that are in force or will be; with --state expired those that were."""
+    from api.commands.connection import connect
+
+    wanted = [state.value for state in states or (State.PENDING, State.ACTIVE)]
+    found = (one for one in connect(url).items(SILENCE.path) if one.get("state") in wanted)
+    show_list(islice(found, limit), SILENCE.columns, output, nothing=f"no silences that are {' or '.join(wanted)}")
+
+
+@app.command()
+def get(key: options.Key, output: options.Output = Format.TABLE, url: options.Url = None) -> None:
+    """One silence."""
+    definitions.show_one(SILENCE.path, key, output, url=url)
+
+
+@app.command()
+def add(
+    matchers: options.Matchers,
+    duration: Duration = "1h",
+    comment: Comment = "",
+    author: Author = "",
+    starts_at: Annotated[str, typer.Option("--starts-at", help="An RFC 3339 time; now by default.")] = "",
+    *,
+    dry_run: options.DryRun = False,
+    output: options.Output = Format.TABLE,
+    url: options.Url = None,
+) -> None:
+    """Ask for quiet over the alerts that all matchers match."""
+    from api.commands.connection import connect
+
+    optional = {"comment": comment, "created_by": author, "starts_at": starts_at}
+    given = {name: value for name, value in optional.items() if value}
+    wish = {"matchers": matching.parsed(matchers), "duration": duration, **given}
+    parameters = (("dry_run", "true"),) if dry_run else ()
+    show_silence(connect(url).call("POST", SILENCE.path, wish, parameters=parameters).body, output)
+
+
+@app.command()
+def expire(
+    keys: options.Keys,
+    *,
+    dry_run: options.DryRun = False,
+    output: options.Output = Format.TABLE,
+    url: options.Url = None,
+) -> None:
+    """End silences now; they stay on record."""
+    # A silence can be asked for again, so nobody is asked twice.
+    definitions.delete_all(SILENCE, SILENCE.path, keys, output, yes=True, dry_run=dry_run, url=url, done="expired")
+
+
+@app.command()
+def preview(matchers: options.Matchers, output: options.Output = Format.TABLE, url: options.Url = None) -> None:
+    """The alerts that a silence with these matchers would cover now. Nothing is stored."""
+    from api.commands.connection import connect
+
+    answer = connect(url).call("POST", f"{SILENCE.path}/preview", {"matchers": matching.parsed(matchers)}).body
+
+    def people() -> None:
+        alerts, count = answer["alerts"], answer["matched_alerts"]
+        say(f"covers {count} {'alert' if count == 1 else 'alerts'} now")
+        if alerts:
+            show_list(alerts, ALERT.columns, Format.TABLE, nothing="")
+        if answer.get("warning"):
+            note(f"warning: {words.printable(str(answer['warning']))}")
+
+    show(answer, output, people)
+
+
+def show_silence(answer: Fields, output: Format) -> None:
+    """A silence made, or as it would be made."""
+    result: Any = answer.get("result") if answer.get("dry_run") else answer
+    silence: Fields = result if isinstance(result, dict) else {}
+
+    def people() -> None:
+        would = "would cover" if answer.get("dry_run") else "covers"
+        count = silence.get("matched_alerts")
+        named = "" if answer.get("dry_run") else f" {words.plain(silence.get('id'))}"
+        alerts = "alert" if count == 1 else "alerts"
+        say(f"silence{named} {would} {count} {alerts} now, until {words.plain(silence.get('ends_at'))}")
+        if silence.get("note") and count:
+            note(words.printable(str(silence["note"])))
+
+    show(answer, output, people)

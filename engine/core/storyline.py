@@ -1,0 +1,329 @@
+"""Why somebody was told of an alert, or was not: from what was written down to one story, a verdict and what comes next.
+
+The story hangs on the ledger alone as far as it can, so that it can be told as of any moment: what happened later is only
+asked for what came next. `engine/core/story.py` judges; this module holds the values and tells the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from engine.core.muting import Mute
+from rules.labels import Labels
+from rules.routing import Step as Tried
+from rules.rule import Rule
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Verdict(StrEnum):
+    """What it came to; closed, so that a program can read it."""
+
+    TOLD = "told"
+    ALREADY_TOLD = "already_told"
+    """Told before; nothing new to tell until repeat_interval has passed."""
+    WAITING = "waiting"
+    """It fires, and its group's next flush or its message is still ahead."""
+    PENDING = "pending"
+    RESOLVED = "resolved"
+    SILENCED = "silenced"
+    INHIBITED = "inhibited"
+    INTERVAL = "interval"
+    LEVEL = "level"
+    RATE_LIMITED = "rate_limited"
+    CHANNEL_DOWN = "channel_down"
+    CHANNEL_UNCONFIGURED = "channel_unconfigured"
+    UNROUTED = "unrouted"
+    RECORD_MODE = "record_mode"
+    NO_DATA = "no_data"
+    EVALUATION_FAILING = "evaluation_failing"
+    QUARANTINED = "quarantined"
+    DISABLED = "disabled"
+    NEVER_SEEN = "never_seen"
+
+
+class Kind(StrEnum):
+    """What a step tells; the first five are the ledger's kinds."""
+
+    TRANSITION = "transition"
+    PLACEMENT = "placement"
+    MUTE = "mute"
+    DECISION = "decision"
+    ATTEMPT = "attempt"
+    RULE = "rule"
+    ROUTE = "route"
+    GROUP = "group"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a step is about; `version` is that of a definition, `None` where there is none."""
+
+    type: str
+    id: str
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One row of the ledger that is about the alert or its group; `alert_ids` as there."""
+
+    at: datetime
+    kind: Kind
+    reason: str
+    subject: Subject
+    alert_ids: frozenset[int] = frozenset()
+    detail: Mapping[str, Any] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFacts:
+    """One rule now: `rule` is the version in force (`None`: the row never could be), `problems` why its row is set aside.
+
+    `health` is the word of its status, `since` when it became that; `evaluated_at` when it is asked next.
+    """
+
+    id: str
+    rule: Rule | None
+    health: str = "unknown"
+    since: datetime | None = None
+    error: str | None = None
+    problems: tuple[str, ...] = ()
+    evaluated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFacts:
+    """A group that the alert is in now; `told_at` is the flush at which it last counted as told of as firing."""
+
+    id: int
+    route_id: str
+    labels: Labels
+    flush_at: datetime | None
+    group_wait: timedelta
+    group_interval: timedelta
+    repeat_interval: timedelta
+    told_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A message that waits to be tried, and for when."""
+
+    channel: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All there is to know: `number` is the alert's row (`None`: never stored), `events` oldest first, later ones too.
+
+    `rules` are that of the alert, or those of its name; `mutes` what covers it now; `fires_at` when it can fire, if it is
+    pending; `tried` the way through the routing tree in force, `versions` those of its routes.
+    """
+
+    labels: Labels
+    number: int | None = None
+    events: tuple[Event, ...] = ()
+    rules: tuple[RuleFacts, ...] = ()
+    tried: tuple[Tried, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    mutes: tuple[Mute, ...] = ()
+    groups: tuple[GroupFacts, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    fires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened or holds; `reason` is a sentence, `detail` its values."""
+
+    at: datetime
+    kind: Kind
+    reason: str
+    subject: Subject
+    detail: Mapping[str, Any] = _NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Next:
+    """What happens next; `at` is `None` where only an edit or a datum can bring it about."""
+
+    at: datetime | None
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The whole story, oldest step first."""
+
+    verdict: Verdict
+    summary: str
+    steps: tuple[Step, ...]
+    next: Next | None
+
+
+def steps(facts: Facts, now: datetime) -> tuple[Step, ...]:
+    """The story up to `now`, oldest first: what was written down, then how rules, routes, groups and mutes stand."""
+    past = [event for event in facts.events if event.at <= now]
+    told = [
+        Step(
+            at=event.at,
+            kind=event.kind,
+            reason=sentence(event, facts.number),
+            subject=event.subject,
+            detail=event.detail,
+        )
+        for event in past
+    ]
+    routed_at = max((event.at for event in past if event.kind is Kind.PLACEMENT), default=now)
+    standing = [*_rules(facts, now), *_routes(facts, now), *_groups(facts, now, routed_at), *_mutes(facts, past, now)]
+    return tuple(sorted([*told, *standing], key=lambda step: step.at))
+
+
+def clock(at: datetime) -> str:
+    """The instant as the summary writes it."""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def sentence(event: Event, number: int | None) -> str:
+    """What an event says, about the alert of this row number."""
+    match event.kind:
+        case Kind.TRANSITION:
+            return _transition(event.detail, event.reason)
+        case Kind.PLACEMENT:
+            channels = ", ".join(event.detail.get("channels", ())) or "no channel"
+            return f"route {event.detail['route_id']!r} took it into group {event.detail['group_id']}, which tells {channels}"
+        case Kind.MUTE:
+            return _mute(event)
+        case Kind.DECISION:
+            return _decision(event, number)
+        case _:
+            return _attempt(event)
+
+
+def _transition(detail: Mapping[str, Any], reason: str) -> str:
+    became = detail["after"] if detail.get("before") is None else f"{detail['before']} → {detail['after']}"
+    row = f" of row {detail['threshold_id']!r}" if "threshold_id" in detail else ""
+    against = f" against the threshold {detail['threshold']}{row}" if "threshold" in detail else ""
+    rule = f"rule {detail['rule_id']!r} version {detail['rule_version']}"
+    return f"{became} ({reason}): {rule} saw the value {detail['value']}{against}"
+
+
+def _mute(event: Event) -> str:
+    if event.reason == "ended":
+        return "nothing mutes it any more"
+    until = event.detail.get("until")
+    also = "".join(f", also {one['kind']} {one['by']!r}" for one in event.detail.get("also", ()))
+    return f"kept quiet by {event.reason} {event.detail['by']!r}{f' until {until}' if until else ''}{also}"
+
+
+def _decision(event: Event, number: int | None) -> str:
+    whom = target(event.detail)
+    if not event.detail["sends"]:
+        return f"{whom} is not told: {event.reason}"
+    state = "its end" if number in event.detail["resolved"] else "it"
+    return f"{whom} is told of {state}: {event.reason}"
+
+
+def _attempt(event: Event) -> str:
+    if event.reason in SENT:
+        return f"{target(event.detail)} took the message at attempt {event.detail['attempt']}"
+    ending = "given up" if event.reason == "dead" else "to be tried again"
+    failure = f"{event.detail.get('failure')}: {event.detail['detail']}"
+    return f"{target(event.detail)} did not take the message at attempt {event.detail['attempt']} ({failure}), {ending}"
+
+
+SENT: Final = frozenset({"sent", "sent late"})
+"""The outcomes of an attempt that arrived."""
+
+
+def target(detail: Mapping[str, Any]) -> str:
+    """Whom a decision or an attempt is about."""
+    recipient = detail.get("recipient")
+    return f"{detail['channel']} ({recipient})" if recipient else str(detail["channel"])
+
+
+def _rules(facts: Facts, now: datetime) -> list[Step]:
+    return [
+        Step(
+            at=min(one.since or now, now),
+            kind=Kind.RULE,
+            reason=rule_sentence(one),
+            subject=Subject(type="rule", id=one.id, version=None if one.rule is None else one.rule.version),
+            detail={"health": one.health, "error": one.error, "problems": list(one.problems)},
+        )
+        for one in facts.rules
+        if one.since is None or one.since <= now
+    ]
+
+
+def rule_sentence(one: RuleFacts) -> str:
+    """How a rule stands."""
+    if one.problems:
+        instead = (
+            "nothing is evaluated in its place" if one.rule is None else f"version {one.rule.version} stays in force"
+        )
+        return f"rule {one.id!r} is set aside ({one.problems[0]}); {instead}"
+    if one.rule is not None and not one.rule.enabled:
+        return f"rule {one.id!r} is disabled"
+    error = f": {one.error}" if one.error else ""
+    return f"rule {one.id!r} has health {one.health}{error}"
+
+
+def _routes(facts: Facts, now: datetime) -> list[Step]:
+    """The way through the tree that is in force now, whenever the alert was routed."""
+    return [
+        Step(
+            at=now,
+            kind=Kind.ROUTE,
+            reason=f"route {one.route_id!r} {one.verdict.value}: {one.why}",
+            subject=Subject(type="route", id=one.route_id, version=facts.versions.get(one.route_id)),
+            detail={"depth": one.depth, "verdict": one.verdict.value},
+        )
+        for one in facts.tried
+    ]
+
+
+def _groups(facts: Facts, now: datetime, routed_at: datetime) -> list[Step]:
+    return [
+        Step(
+            at=min(routed_at, now),
+            kind=Kind.GROUP,
+            reason=_timers(group),
+            subject=Subject(type="group", id=str(group.id)),
+            detail={"route_id": group.route_id, "group_labels": dict(group.labels), **_seconds(group)},
+        )
+        for group in facts.groups
+    ]
+
+
+def _timers(group: GroupFacts) -> str:
+    wait, interval, repeat = (f"{span}" for span in (group.group_wait, group.group_interval, group.repeat_interval))
+    return f"group {group.id} waits {wait} at first, {interval} between messages and repeats after {repeat}"
+
+
+def _seconds(group: GroupFacts) -> dict[str, float]:
+    names = ("group_wait", "group_interval", "repeat_interval")
+    return {f"{name}_seconds": getattr(group, name).total_seconds() for name in names}
+
+
+def _mutes(facts: Facts, past: Sequence[Event], now: datetime) -> list[Step]:
+    """What covers the alert now and no flush has seen yet."""
+    seen = {(event.reason, event.detail.get("by")) for event in past if event.kind is Kind.MUTE}
+    return [
+        Step(
+            at=now,
+            kind=Kind.MUTE,
+            reason=f"{mute.kind.value} {mute.by!r} covers it{f' until {clock(mute.until)}' if mute.until else ''}",
+            subject=Subject(type=mute.kind.value, id=mute.by),
+            detail={"until": None if mute.until is None else mute.until.isoformat(), "source": mute.source},
+        )
+        for mute in facts.mutes
+        if (mute.kind.value, mute.by) not in seen
+    ]

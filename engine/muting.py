@@ -1,0 +1,161 @@
+"""What mutes alerts now: reads which alerts fire, and asks the core. Also what the ledger is told of it.
+
+Which alerts fire is read anew in the transaction that decides; their labels, which never change for a row, are remembered, and
+so are the rules they are sources of. A look therefore costs one query for row numbers, and nothing where no rule has a target.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from engine.core.alert import Alert
+from engine.core.flush import Group, Muter
+from engine.core.grouping import policies
+from engine.core.inhibiting import Inhibitor, Sources
+from engine.core.levels import overtaken
+from engine.core.muting import Mute, Mutes, by_every_route, by_intervals, mutes
+from engine.store import alerts as alert_rows
+from engine.store import severities
+from engine.store.definitions import Definitions
+from engine.store.door import Connection
+from engine.store.ledger import Entry, Kind, Subject
+from rules.inhibition import InhibitRule
+from rules.labels import Labels
+from rules.routing import Policy
+
+
+@dataclass(slots=True)
+class Muting:
+    """Finds mutes; one per process, shared by its threads."""
+
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _firing: dict[int, Labels] = field(default_factory=dict)
+    _sources: Sources = field(default_factory=lambda: Sources(()))
+
+    def mutes(
+        self,
+        connection: Connection,
+        alerts: Collection[Alert],
+        definitions: Definitions,
+        now: datetime,
+        policy: Policy | None = None,
+    ) -> Mutes:
+        """The mutes of these alerts on the route with this policy; without one, on every route that an alert takes."""
+        stored = {alert.id: alert for alert in alerts if alert.id is not None}
+        return mutes(
+            stored.values(),
+            definitions.silences,
+            now,
+            inhibitors=self._inhibitors(connection, stored, definitions.inhibit_rules),
+            higher=_higher(connection, stored, definitions),
+            intervals=_intervals(stored, definitions, now, policy),
+        )
+
+    def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:
+        """Learn what fires now, so that a flush, which keeps others from writing, finds little left to learn."""
+        with self._lock:
+            self._use(rules)
+            if rules:
+                self._follow(connection)
+
+    def _inhibitors(
+        self, connection: Connection, alerts: Mapping[int, Alert], rules: tuple[InhibitRule, ...]
+    ) -> Mapping[int, Sequence[Inhibitor]]:
+        with self._lock:
+            self._use(rules)
+            targets = [number for number, alert in alerts.items() if self._sources.targeting(number, alert.labels)]
+            if not targets:
+                return {}
+            self._follow(connection)
+            return {number: self._sources.inhibitors(number, alerts[number].labels) for number in targets}
+
+    def _use(self, rules: tuple[InhibitRule, ...]) -> None:
+        if self._sources.rules == rules:
+            return
+        self._sources = Sources(rules)
+        for number, labels in self._firing.items():
+            self._sources.add(number, labels)
+
+    def _follow(self, connection: Connection) -> None:
+        firing = alert_rows.firing(connection)
+        begun = alert_rows.labels_of(connection, firing - self._firing.keys())
+        for number in self._firing.keys() - firing:
+            del self._firing[number]
+            self._sources.remove(number)
+        for number, labels in begun.items():
+            self._firing[number] = labels
+            self._sources.add(number, labels)
+
+
+def _higher(connection: Connection, alerts: Mapping[int, Alert], definitions: Definitions) -> Mapping[int, int]:
+    """The firing alert of a higher level above each of these; nothing is asked where no rule of theirs has threshold rows."""
+    levels = [alert for alert in alerts.values() if alert.source in definitions.thresholds]
+    if not levels:
+        return {}
+    active = alert_rows.active_of(connection, {alert.source for alert in levels})
+    found = [alert for of_rule in active.values() for alert in of_rule.values()]
+    return overtaken(levels, found, severities.ranks(connection))
+
+
+def _intervals(
+    alerts: Mapping[int, Alert], definitions: Definitions, now: datetime, policy: Policy | None
+) -> Mapping[int, tuple[Mute, ...]]:
+    if policy is not None:
+        return dict.fromkeys(alerts, by_intervals(policy, definitions.time_intervals, now))
+    found: dict[int, tuple[Mute, ...]] = {}
+    known: dict[tuple[str, ...], tuple[Mute, ...]] = {}
+    for number, alert in alerts.items():
+        taken = policies(definitions.rules.get(alert.source), alert.labels, definitions.tree)
+        routes = tuple(policy.route_id for policy in taken)
+        if routes not in known:
+            known[routes] = by_every_route(taken, definitions.time_intervals, now)
+        found[number] = known[routes]
+    return found
+
+
+def entries(group: Group, found: Mutes, at: datetime) -> list[Entry]:
+    """What the ledger learns at a flush: alerts whose muters are others than at the last one, and those nobody mutes any more.
+
+    A row's reason is the first muter's kind; `by`, `until` and `also` are in its detail, and for a firing alert that mutes,
+    `sources` says which one mutes which.
+    """
+    changed: dict[tuple[Muter, ...], list[int]] = {}
+    for number, every in found.items():
+        muters = muters_of(every)
+        if group.muted.get(number) != muters:
+            changed.setdefault(muters, []).append(number)
+    made = [_entry(group, at, found, numbers) for numbers in changed.values()]
+    ended = sorted(group.muted.keys() - found.keys())
+    if ended:
+        made.append(_of(group, at, "ended", ended, {}))
+    return made
+
+
+def muters_of(every: Iterable[Mute]) -> tuple[Muter, ...]:
+    """What a group remembers of an alert's mutes; which alert inhibits and until when may change without a word."""
+    return tuple((mute.kind, mute.by) for mute in every)
+
+
+def _entry(group: Group, at: datetime, found: Mutes, numbers: list[int]) -> Entry:
+    first, *others = found[numbers[0]]
+    detail: dict[str, object] = {"by": first.by, "until": None if first.until is None else first.until.isoformat()}
+    if others:
+        detail["also"] = [{"kind": mute.kind.value, "by": mute.by} for mute in others]
+    if first.source is not None:
+        detail["sources"] = {str(number): found[number][0].source for number in numbers}
+    return _of(group, at, first.kind.value, sorted(numbers), detail)
+
+
+def _of(group: Group, at: datetime, reason: str, numbers: list[int], detail: Mapping[str, object]) -> Entry:
+    return Entry(
+        at=at,
+        kind=Kind.MUTE,
+        reason=reason,
+        subject_type=Subject.GROUP,
+        subject_id=str(group.id),
+        alert_ids=numbers,
+        detail=detail,
+    )
