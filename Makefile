@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help runtime venv demo test lint check bench faults lock upgrade clean
+.PHONY: help runtime venv demo test lint check bench faults fuzz lock upgrade clean
 
 help: ## List these commands
 	@echo "make ..."
@@ -46,6 +46,9 @@ bench: venv ## Measure speed
 
 faults: venv ## Break things on purpose and watch that no alert is lost
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+fuzz: venv ## Look for inputs that break the API or a parser; some minutes, other inputs each time
+	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py --hypothesis-profile=fuzz $(ARGS)
 
 lock: venv ## Pin what pyproject.toml asks for in requirements/, with hashes
 	@sh deploy/setup/lock.sh $(BIN)/python

@@ -8,16 +8,19 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from api import faults, health
+from api import faults, health, reference
 from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
 from api.middleware import BodyLimit, RequestMetrics
+from api.problems import MEDIA_TYPE
 from api.v1 import (
     alerts,
     channels,
     datasources,
+    explain,
     inhibit_rules,
     notifications,
+    reload,
     routes,
     rule_versions,
     rules,
@@ -51,6 +54,9 @@ _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
     status: {"model": ProblemDocument} for status in (400, 401, 403, 404, 409, 413, 415, 422, 503)
 }
 
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {status: _PROBLEMS[status] for status in (401, 403)}
+"""What the gate may answer where there is nothing else to refuse."""
+
 _NOUNS: Final = (
     rules,
     rule_versions,
@@ -62,21 +68,42 @@ _NOUNS: Final = (
     datasources,
     silences,
     alerts,
+    explain,
     notifications,
+    reload,
 )
 
 _KEYS: Final = "An API key. While there is none at all, and only this machine can reach the address, none is asked for."
 
 
+class _Application(FastAPI):
+    """FastAPI, whose document gives problems their own media type: it can document an error under that of the answer only."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        for path in document["paths"].values():
+            for operation in path.values():
+                for answer in operation["responses"].values():
+                    _name_problem(answer.get("content", {}))
+        return document
+
+
+def _name_problem(content: dict[str, Any]) -> None:
+    body = content.get("application/json", {})
+    if body.get("schema", {}).get("$ref", "").endswith(f"/{ProblemDocument.__name__}"):
+        content[MEDIA_TYPE] = content.pop("application/json")
+
+
 def create_app(service: Backend) -> FastAPI:
     """Everything the engine answers over HTTP. Starts nothing: the service's life is its owner's business."""
-    # The stock pages of /docs load scripts from elsewhere, which an engine for closed networks must not.
-    app = FastAPI(title="Tocsin", version=version(), docs_url=None, redoc_url=None, redirect_slashes=False)
+    # The stock pages of /docs load scripts from elsewhere, which an engine for closed networks must not; ours loads nothing.
+    app = _Application(title="Tocsin", version=version(), docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.service = service
     faults.install(app)
-    app.include_router(health.router)
+    app.include_router(health.router, responses=_REFUSALS)
     # The middleware asks for the key; this says so in the schema.
     bearer = [Depends(HTTPBearer(auto_error=False, description=_KEYS))]
+    app.include_router(reference.router)
     for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
     # The last one added is the first to see a request.

@@ -31,6 +31,8 @@ from engine.store.door import OUT_OF_REACH, Connection
 
 LIVENESS: Final = frozenset({"/health/live", "/health/liveness"})
 """Open to everybody: a supervisor has no key, and the answer tells nothing."""
+OPEN: Final = LIVENESS | {"/docs"}
+"""So is the reference, which holds no data; a browser that is sent there has no key to show."""
 
 ANYBODY: Final = "api"
 """The author of changes made while no key is asked for."""
@@ -198,7 +200,7 @@ class Authentication:
         self._looks: Executor = ThreadPoolExecutor(LOOKS, thread_name_prefix="keys")
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in LIVENESS:
+        if scope["type"] == "lifespan" or scope["path"] in OPEN:
             await self._app(scope, receive, send)
             return
         try:

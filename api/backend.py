@@ -16,6 +16,7 @@ from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Unconfigured
+from engine.importing import Imported
 from engine.settings import Listen
 from engine.store.database import Database
 from engine.store.door import Connection
@@ -24,6 +25,7 @@ from rules.problems import Problem
 from rules.routing import Tree
 from rules.rule import Rule
 from rules.silences import Silence
+from rules.thresholds import Threshold
 
 
 class Configuration(Protocol):
@@ -43,9 +45,15 @@ class Definitions(Protocol):
     @property
     def rules(self) -> Mapping[str, Rule]: ...
     @property
+    def channels(self) -> Mapping[str, Channel]: ...
+    @property
     def tree(self) -> Tree: ...
     @property
     def silences(self) -> tuple[Silence, ...]: ...
+    @property
+    def quarantined(self) -> Mapping[str, tuple[Problem, ...]]: ...
+    @property
+    def thresholds(self) -> Mapping[str, tuple[Threshold, ...]]: ...
 
 
 class Feed(Protocol):
@@ -129,3 +137,4 @@ class Backend(Protocol):
     def effective(self, rule: Rule) -> Effective: ...
     def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes: ...
     def datasource_errors(self) -> Mapping[str, str | None]: ...
+    def reload(self, *, force: bool) -> Imported: ...

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Protocol, Typ
 
 import typer
 
-from api.commands import groups, keys, secrets
+from api.commands import explain, groups, importing, keys, secrets
 from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ app = typer.Typer(
     name="tocsin", no_args_is_help=True, pretty_exceptions_enable=False, epilog=f"{EXIT_CODES} See docs/cli.md."
 )
 groups.mount(app)
+app.command()(explain.explain)
 
 
 class Runnable(Protocol):
@@ -47,6 +48,7 @@ class Runnable(Protocol):
     def failed(self) -> threading.Event: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
+    def reload_soon(self) -> None: ...
 
 
 E = TypeVar("E", bound=Runnable)
@@ -135,6 +137,7 @@ def run(
     """
     with _listening(settings.listen) as door, _signals() as asked, _one_line_for_what_can_happen():
         engine = build(_listening_at(settings, door))
+        before = signal.signal(signal.SIGHUP, lambda *_: engine.reload_soon())
         try:
             engine.start()
             if not asked.is_set():
@@ -142,6 +145,7 @@ def run(
         finally:
             _leave_by_force_after(stop_within)
             engine.stop()
+            signal.signal(signal.SIGHUP, before)
     return FAILED if engine.failed.is_set() else 0
 
 
@@ -296,6 +300,8 @@ def _migrated() -> Iterator[Database]:
 
 
 app.add_typer(keys.commands(_migrated), name="keys")
+app.add_typer(importing.import_commands(_migrated), name="import")
+app.add_typer(importing.export_commands(_migrated), name="export")
 app.add_typer(secrets.commands(_migrated, lambda: _settings().environment.secret_keys), name="secrets")
 
 

@@ -76,7 +76,7 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
     if error.status_code == 404:
-        hints = [hint for path, hint in _ELSEWHERE.items() if request.url.path.startswith(path)]
+        hints = [hint for path, hint in _ELSEWHERE.items() if request.scope["path"].startswith(path)]
         detail = "; ".join(["nothing is found at this path", *hints])
     name = {404: "not-found", 405: "method-not-allowed", 413: "too-large"}.get(error.status_code, "bad-request")
     return response(ApiProblem(status=error.status_code, name=name, detail=detail, headers=error.headers or {}))

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
+from pydantic import BaseModel
 
 from api.backend import Backend, Component
+from api.problems import MEDIA_TYPE
 
 router = APIRouter(tags=["health"])
+
+
+class AliveDocument(BaseModel):
+    """This process answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyDocument(BaseModel):
+    """Whether this process can be of use, and what it still waits for."""
+
+    status: Literal["ready", "not ready"]
+    waiting_for: list[str]
+
+
+class ComponentDocument(BaseModel):
+    """How one component is, and how long it took to answer when it was last asked."""
+
+    status: str
+    response_time_ms: float | None
+    detail: str
+
+
+class HealthDocument(BaseModel):
+    """How everything is, and what of it is unhealthy."""
+
+    status: Literal["healthy", "unhealthy"]
+    unhealthy: list[str]
+    components: dict[str, ComponentDocument]
+
 
 UNHEALTHY: Final = "unhealthy"
 NEEDED: Final = frozenset({"database", "evaluation"})
@@ -59,12 +91,24 @@ def _missing(service: Backend, parts: Sequence[Component]) -> list[str]:
     return [part.name for part in parts if part.status == UNHEALTHY] + died
 
 
-for _paths, _handler in (
-    (("/health",), health),
-    (("/health/live", "/health/liveness"), live),
-    (("/health/ready", "/health/readiness", "/ready"), ready),
-    (("/metrics",), metrics),
+def _told(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """The document comes with a 503 too, where a problem (the keys cannot be looked up) may come in its place."""
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}
+    return {200: {"model": model}, 503: {"model": model, "content": problem}}
+
+
+_ALIVE: Final[dict[int | str, dict[str, Any]]] = {200: {"model": AliveDocument}}
+_TEXT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+    503: {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}}},
+}
+
+for _paths, _handler, _responses, _class in (
+    (("/health",), health, _told(HealthDocument), JSONResponse),
+    (("/health/live", "/health/liveness"), live, _ALIVE, JSONResponse),
+    (("/health/ready", "/health/readiness", "/ready"), ready, _told(ReadyDocument), JSONResponse),
+    (("/metrics",), metrics, _TEXT, PlainTextResponse),
 ):
     for _path in _paths:
-        router.add_api_route(_path, _handler, methods=["GET"])
+        router.add_api_route(_path, _handler, methods=["GET"], responses=_responses, response_class=_class)
         router.add_api_route(_path, _handler, methods=["HEAD"], include_in_schema=False)

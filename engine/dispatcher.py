@@ -89,7 +89,7 @@ class Dispatcher:
             mutes=muted,
             now=now,
         )
-        entries = _entries(group, decided, standings, reach)
+        entries = _entries(group, decided, standings, reach, send=self.send)
         self._post(
             connection, replace(group, flush_at=decided.at), policy, decided, alerts, definitions=definitions, now=now
         )
@@ -200,7 +200,9 @@ def _last(standing: Standing | None) -> tuple[object, str]:
     return (None, "") if standing is None else (standing.decided, standing.last_reason)
 
 
-def _entries(group: Group, decided: Flush, standings: Mapping[Target, Standing], reach: Reach) -> list[Entry]:
+def _entries(
+    group: Group, decided: Flush, standings: Mapping[Target, Standing], reach: Reach, *, send: bool
+) -> list[Entry]:
     """What the ledger learns: every message, every change of mind, every new mute. A steady flush writes nothing."""
     found = muting_entries(group, decided.mutes, decided.at)
     for target, decision in decided.decisions.items():
@@ -215,6 +217,8 @@ def _entries(group: Group, decided: Flush, standings: Mapping[Target, Standing],
         }
         if reach.problems:
             detail["problems"] = dict(reach.problems)
+        if decision.reason.sends and not send:
+            detail["recorded"] = True
         ids = sorted(decision.firing | decision.resolved) or sorted(decision.told.firing)
         found.append(
             Entry(

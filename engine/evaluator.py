@@ -27,9 +27,10 @@ from engine.prometheus import QueryErrorKind
 from engine.querying import Querying, Refined
 from engine.refining import Refining
 from engine.rota import Rota
-from engine.store import alerts, rule_status, severities, units
+from engine.store import alerts, ledger, rule_status, severities, units
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed, Definitions
+from engine.store.ledger import Entry, Kind, Subject
 from engine.store.rule_status import Health, RuleStatus
 from engine.store.units import Unit
 from engine.telemetry import Metrics
@@ -185,6 +186,7 @@ class Evaluator:
         changed = [status for status in fresh if status != known.get(status.rule_id)]
         with self.database.write() as connection:
             rule_status.save(connection, changed)
+            ledger.write(connection, [_set_aside(status) for status in changed])
             rule_status.forget_gone(connection)
 
     def _measure(self, judgements: Mapping[str, Judgement], missed: int, *, lateness: float) -> None:
@@ -216,6 +218,18 @@ def _never_had_data(status: RuleStatus | None) -> bool:
 def _is_enabled(definitions: Definitions, rule_id: str) -> bool:
     rule = definitions.rules.get(rule_id)
     return rule is not None and rule.enabled
+
+
+def _set_aside(status: RuleStatus) -> Entry:
+    detail = {"problems": [dict(problem) for problem in status.problems], "good_version": status.good_version}
+    return Entry(
+        at=status.changed_at,
+        kind=Kind.PROBLEM,
+        reason=status.health.value,
+        subject_type=Subject.RULE,
+        subject_id=status.rule_id,
+        detail=detail,
+    )
 
 
 def _quarantined(rule_id: str, definitions: Definitions, known: RuleStatus | None, now: datetime) -> RuleStatus:

@@ -84,7 +84,7 @@ def _write(connection: Connection, changes: Sequence[Change], batch: Batch, tree
     for change in changes:
         number = numbers[change.alert.source, change.alert.labels.key()]
         entries.append(_transition(change, number, batch.slot))
-        if change.alert.state is State.FIRING:
+        if change.alert.state is State.FIRING and change.before is not State.FIRING:
             placements = place(batch.rules.get(change.alert.source), change.alert.labels, tree)
             entering += [(number, placement) for placement in placements]
     groups_made = groups.join(connection, entering, batch.slot)
@@ -98,6 +98,7 @@ def _placed(number: int, placement: Placement, group_id: int, slot: datetime) ->
         "group_id": group_id,
         "route_id": placement.policy.route_id,
         "route_version": placement.policy.version,
+        "channels": list(placement.policy.channels),
         "group_labels": dict(placement.labels),
     }
     return Entry(
@@ -111,10 +112,9 @@ def _placed(number: int, placement: Placement, group_id: int, slot: datetime) ->
 
 
 def _governed(alert: Alert) -> dict[str, object]:
-    """The threshold row and its number, for an alert that one governed at its transition."""
-    if alert.threshold_id is None or alert.threshold is None:
-        return {}
-    return {"threshold_id": alert.threshold_id, "threshold": alerts.value_text(alert.threshold)}
+    """The number the value was compared with at the transition, and the threshold row it comes from, if from one."""
+    row: dict[str, object] = {} if alert.threshold_id is None else {"threshold_id": alert.threshold_id}
+    return row if alert.threshold is None else {**row, "threshold": alerts.value_text(alert.threshold)}
 
 
 def _transition(change: Change, number: int, slot: datetime) -> Entry:

@@ -1,17 +1,23 @@
-"""The housekeeping loop: figures for /metrics, and whether the datasources answer."""
+"""The housekeeping loop: figures for /metrics, whether the datasources answer, and the alerts of the engine itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from engine.core import engine_alerts
 from engine.core.alert import State
+from engine.core.engine_alerts import DOWN_FOR, Trouble, datasource_down, over_limit
 from engine.health import Vitals
+from engine.intake import Batch, Intake
+from engine.judging import is_limited
 from engine.querying import Querying
 from engine.store import alerts, outbox, rule_status
 from engine.store.database import Database
-from engine.store.definitions import COMPARE_EVERY, DefinitionFeed
+from engine.store.definitions import COMPARE_EVERY, DefinitionFeed, Definitions
+from engine.store.door import Connection
 from engine.store.rule_status import Health
 from engine.telemetry import Metrics
 
@@ -27,6 +33,8 @@ class Janitor:
     vitals: Vitals
     feed: DefinitionFeed
     querying: Querying
+    _settle_from: datetime | None = None
+    _settled: bool = False
     _count_at: datetime | None = None
     _compare_at: datetime | None = None
 
@@ -60,3 +68,38 @@ class Janitor:
         self.metrics.definition_problems.set(len(definitions.problems) + len(definitions.quarantined))
         for datasource in definitions.datasources.values():
             self.querying.probe(datasource, self.vitals.probed)
+        self._settle(definitions)
+
+    def _settle(self, definitions: Definitions) -> None:
+        """Raise and end the engine's own alerts.
+
+        After a start a probe may answer before any query has failed, so what was said of datasources stands for a while.
+        """
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+            self._settle_from = self._settle_from or now + DOWN_FOR
+            errors = self.vitals.datasource_errors() if now >= self._settle_from else {}
+            before = alerts.active_of(connection, [engine_alerts.SOURCE])[engine_alerts.SOURCE]
+            troubles = [*_down(errors, definitions), *_over_limit(connection, definitions)]
+        unknown = definitions.datasources.keys() - errors.keys()
+        evaluation = engine_alerts.settle(before, troubles, now, unknown=unknown, first=not self._settled)
+        self._settled = now >= self._settle_from
+        moved = [one for labels, one in evaluation.alerts.items() if labels in before and one != before[labels]]
+        if evaluation.changes:
+            Intake(self.database).end(Batch(slot=now, changes=evaluation.changes), definitions.tree)
+        if moved:
+            with self.database.write() as connection:
+                alerts.touch(connection, moved)
+
+
+def _down(errors: Mapping[str, str | None], definitions: Definitions) -> list[Trouble]:
+    """The datasources that do not answer."""
+    known = {name: error for name, error in errors.items() if name in definitions.datasources}
+    return [datasource_down(name, error) for name, error in known.items() if error is not None]
+
+
+def _over_limit(connection: Connection, definitions: Definitions) -> list[Trouble]:
+    """The rules that are at their limit now, as their status has it."""
+    limited = {name: rule for name, rule in definitions.rules.items() if rule.enabled and rule.limit > 0}
+    statuses = rule_status.all_of(connection, limited)
+    return [over_limit(limited[name]) for name, status in statuses.items() if is_limited(status)]

@@ -11,14 +11,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from engine.core.alert import Alert, Change, Sample, State
-from engine.core.evaluation import DuplicateLabelSetError, Element, Evaluation, credit_gap, evaluate, labelled
-from engine.core.levels import levelled
+from engine.core.element import Element
+from engine.core.evaluation import DuplicateLabelSetError, Evaluation, credit_gap, evaluate, failed, labelled
+from engine.core.levels import levelled, past
+from engine.core.rule_alert import reason_of, told
 from engine.querying import Reply
 from engine.store.rule_status import Health, RuleStatus
 from rules import query, templates, thresholds
 from rules.errors import LabelError
 from rules.labels import Labels
-from rules.problems import Problem
+from rules.problems import Problem, Severity
 from rules.rule import Rule
 from rules.thresholds import Threshold
 
@@ -45,8 +47,21 @@ class Refinement:
     problems: tuple[Problem, ...] = ()
 
 
+LIMIT: Final = "limit"
+
 PLAIN: Final = Refinement()
 """That of a rule without rows."""
+
+
+def at_limit(rule: Rule) -> Problem:
+    """What a rule's status says while more of its series are active than its limit has room for."""
+    message = f"more than limit = {rule.limit} series are active: the others have no alert; raise limit, or narrow expr"
+    return Problem(severity=Severity.WARNING, field=LIMIT, message=message)
+
+
+def is_limited(status: RuleStatus | None) -> bool:
+    """Whether the rule was at its limit when it was last evaluated without an error."""
+    return status is not None and any(problem["field"] == LIMIT for problem in status.problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,41 +81,52 @@ class Judge:
         gap: timedelta,
         refinement: Refinement = PLAIN,
     ) -> Judgement:
-        """The rule at `slot`. An error leaves every alert as it is: no evidence, no change, and never a false resolve."""
-        error = None if reply.error is None else str(reply.error)
-        evaluation = Evaluation(alerts=credit_gap(before, gap, slot))
-        if error is None:
-            try:
-                elements = self._elements(rule, reply, evaluation.alerts, refinement, slot)
-            except (DuplicateLabelSetError, LabelError) as refused:
-                error = str(refused)
-            else:
-                evaluation = evaluate(rule, elements, evaluation.alerts, slot)
-        changes = [self._told(rule, change) for change in evaluation.changes]
+        """The rule at `slot`. An error is no evidence: what it makes of the alerts, the rule's `on_error` says."""
+        evaluation, error = self._evaluated(rule, reply, credit_gap(before, gap, slot), refinement, slot)
+        over = evaluation.over_limit > 0 if error is None else is_limited(status)
+        limits = (at_limit(rule),) if over else ()
+        changes = [self._told(rule, change, error) for change in evaluation.changes]
         rendered = {change.alert.labels: change.alert for change in changes if change.alert.state is not State.INACTIVE}
         after = {labels: rendered.get(labels, alert) for labels, alert in evaluation.alerts.items()}
         return Judgement(
             alerts=after,
             changes=changes,
             touched=_touched(before, after),
-            status=_status(rule, reply, error, status, slot=slot, problems=refinement.problems),
+            status=_status(rule, reply, error, status, slot=slot, problems=(*refinement.problems, *limits)),
             error=error,
             sample_count=len(reply.samples),
             duration=reply.duration,
         )
 
+    def _evaluated(
+        self, rule: Rule, reply: Reply, before: Mapping[Labels, Alert], refinement: Refinement, slot: datetime
+    ) -> tuple[Evaluation, str | None]:
+        """The evaluation, and the error that made it fail."""
+        if reply.error is not None:
+            return failed(rule, before, slot), str(reply.error)
+        try:
+            elements = self._elements(rule, reply, before, refinement, slot)
+        except (DuplicateLabelSetError, LabelError) as refused:
+            return failed(rule, before, slot), str(refused)
+        return evaluate(rule, elements, before, slot, present=_present(rule, reply)), None
+
     def _elements(
         self, rule: Rule, reply: Reply, before: Mapping[Labels, Alert], refinement: Refinement, slot: datetime
     ) -> Mapping[Labels, Element]:
         """What is active: every sample of a rule without rows, else the levels each sample reaches."""
-        comparison = query.comparison(rule) if refinement.rows else None
+        comparison = query.comparison(rule) if refinement.rows or query.watched(rule) else None
         if comparison is None:
             return labelled(rule, reply.samples, self._expand)
+        if not refinement.rows:
+            return labelled(rule, past(reply.samples, comparison), self._expand)
         levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
         return levelled(rule, reply.samples, self._expand, condition=comparison.condition, levels=levels, before=before)
 
-    def _told(self, rule: Rule, change: Change) -> Change:
+    def _told(self, rule: Rule, change: Change, error: str | None) -> Change:
         """The change with its annotations rendered, as its alert stands at the transition."""
+        raised = reason_of(change.alert)
+        if raised is not None:
+            return replace(change, alert=replace(change.alert, annotations=told(rule, raised, error)))
         sample = Sample(labels=change.alert.sample_labels, value=change.alert.value)
         rendered = {name: self._expand(text, sample) for name, text in rule.annotations.items()}
         return replace(change, alert=replace(change.alert, annotations=rendered))
@@ -108,6 +134,11 @@ class Judge:
     def _expand(self, text: str, sample: Sample) -> str:
         data = templates.TemplateData(labels=sample.labels, value=sample.value, external_url=self.external_url)
         return templates.render_or_error(text, data)
+
+
+def _present(rule: Rule, reply: Reply) -> frozenset[Labels] | None:
+    """The series of the left side, where the whole of it was asked for."""
+    return frozenset(sample.labels for sample in reply.samples) if query.asks_all(rule) else None
 
 
 def _touched(before: Mapping[Labels, Alert], after: Mapping[Labels, Alert]) -> list[Alert]:
@@ -124,7 +155,7 @@ def _touched(before: Mapping[Labels, Alert], after: Mapping[Labels, Alert]) -> l
 def _kept(alert: Alert) -> tuple[object, ...]:
     """What is kept of an alert between its transitions, its value aside."""
     governed = alert.threshold, alert.threshold_id
-    return alert.active_at, alert.keep_firing_since, *governed, alert.sample_labels
+    return alert.active_at, alert.keep_firing_since, alert.absence, *governed, alert.sample_labels
 
 
 def _status(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -98,7 +98,8 @@ class Querying:
         texts = {rule_id: refined.query_of(rule) for rule_id, rule in rules.items()}
         replies = self._ask_each(datasource, set(texts.values()), at)
         found = {rule_id: replies[text] for rule_id, text in texts.items()}
-        return found | self._look_for_data(datasource, rules, found, at, unseen)
+        whole = {rule_id: _counted(found[rule_id]) for rule_id, rule in rules.items() if query.asks_all(rule)}
+        return found | self._look_for_data(datasource, rules, found, at, unseen - whole.keys()) | whole
 
     def values(self, datasource: Datasource, rule: Rule, at: datetime) -> Reply:
         """Every series of the rule's left side at `at`, whatever its value; none where the rule does not split."""
@@ -190,6 +191,11 @@ def _checked(datasource: Datasource, clients: tuple[Client, ...]) -> str | None:
         else:
             return None
     return error
+
+
+def _counted(reply: Reply) -> Reply:
+    """The reply to a whole left side, which says by itself whether there is data."""
+    return reply if reply.error is not None else replace(reply, has_data=bool(reply.samples))
 
 
 def _seen(reply: Reply, count: Reply) -> Reply:

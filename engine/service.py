@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from typing import Final
 
 import structlog
 
-from engine import connecting, fallback, single
+from engine import fallback, single
 from engine.addressing import Addressing, Deliver
-from engine.clock import Clock, SystemClock
+from engine.clock import Clock
 from engine.core.alert import Alert
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Unconfigured
-from engine.delivery.deliver import deliver
 from engine.dispatcher import Dispatcher
+from engine.doors import Doors, connector, deliverer, environment_of, shown
 from engine.evaluator import Evaluator
 from engine.fallback import Fallback
 from engine.health import Component, Vitals
+from engine.importing import Imported
 from engine.intake import Intake
 from engine.janitor import Janitor
 from engine.judging import Judge
 from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
-from engine.querying import Client, Querying
-from engine.resolver import Resolver
+from engine.querying import Querying
 from engine.rota import Rota
+from engine.rule_files import RuleFiles
 from engine.sender import Sender
 from engine.settings import Delivery, Settings
 from engine.store import schema
@@ -46,14 +46,15 @@ from engine.telling import Telling
 from engine.timings import Timing, timings
 from engine.trial import Trial, Trials
 from rules.channels import Channel
-from rules.datasource import Datasource
 from rules.rule import Rule
+
+__all__ = ["Doors", "Service", "build"]
 
 DRAIN: Final = timedelta(seconds=10)
 """How long a stop waits for ticks, evaluations and sends under way."""
 
 UNIT_WORKERS: Final = 8
-LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch", "listener")
+LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -74,6 +75,7 @@ class Service:
     muting: Muting
     vitals: Vitals
     trials: Trials
+    rule_files: RuleFiles
     lock: single.Lock | None
     listener: Ear | None
     failed: threading.Event = field(default_factory=threading.Event)
@@ -85,6 +87,7 @@ class Service:
             self.lock.acquire()
         if schema.upgrade(self.database.engine):
             structlog.get_logger("tocsin").info("database migrated", revision=schema.head())
+        self.rule_files.reload_and_tell()
         self.rota.register()
 
     def start(self) -> None:
@@ -110,6 +113,14 @@ class Service:
         self.database.close()
         if self.lock is not None:
             self.lock.release()
+
+    def reload(self, *, force: bool = False) -> Imported:
+        """Read the rule files again, now. Raises ImportRefusedError, and then what stands stays in force."""
+        return self.rule_files.reload(force=force)
+
+    def reload_soon(self) -> None:
+        """Read the rule files again; the log tells how that went. A signal handler may call it."""
+        self.rule_files.ask()
 
     def health(self) -> tuple[Component, ...]:
         """How each component is doing now."""
@@ -153,21 +164,6 @@ class Service:
             structlog.get_logger("tocsin").warning("could not give up the lease", error=type(failure).__name__)
 
 
-def threads(workers: int, name: str) -> Executor:
-    """A bounded pool of threads, named for the log and the debugger."""
-    return ThreadPoolExecutor(workers, thread_name_prefix=name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doors:
-    """The ways out of the engine, for a caller that puts others in: time, delivery, datasources, threads."""
-
-    clock: Clock = field(default_factory=SystemClock)
-    deliver: Deliver | None = None
-    connect: Callable[[Datasource], tuple[Client, ...]] | None = None
-    executor: Callable[[int, str], Executor] = threads
-
-
 def build(settings: Settings, doors: Doors | None = None) -> Service:
     """Put the engine together; opens nothing and starts nothing."""
     parts = _parts(settings, doors or Doors())
@@ -183,6 +179,9 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     listener = _listener(parts)
     if listener is not None:
         ticks["listener"] = listener.tick
+    rule_files = RuleFiles(parts.database, settings.rule_files)
+    if rule_files.is_used:
+        ticks["reloader"] = rule_files.tick
     failed = threading.Event()
     return Service(
         settings=settings,
@@ -197,6 +196,7 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         muting=parts.muting,
         vitals=parts.vitals,
         trials=_trials(parts),
+        rule_files=rule_files,
         lock=single.lock_for(parts.database),
         listener=listener,
         failed=failed,
@@ -225,9 +225,9 @@ class _Parts:
 def _parts(settings: Settings, doors: Doors) -> _Parts:
     metrics = Metrics()
     database = connect(settings.database_url, doors.clock)
-    environment = _environment(settings)
+    environment = environment_of(settings)
     addressing = Addressing(environment)
-    way_out = _deliverer(settings, doors)
+    way_out = deliverer(settings, doors)
     voice = Fallback(send=_voice(settings, environment, way_out, doors.clock), clock=doors.clock)
     return _Parts(
         settings=settings,
@@ -238,7 +238,7 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
         metrics=metrics,
         rota=_rota(settings, database),
         querying=Querying(
-            doors.connect or _connector(settings, environment),
+            doors.connect or connector(settings, environment),
             executor=doors.executor,
             workers=settings.query_concurrency,
             clock=doors.clock,
@@ -323,7 +323,7 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         feed=parts.feed,
         addressing=parts.addressing,
         muting=parts.muting,
-        telling=Telling(parts.settings.external_url, _shown(parts.settings.prometheus_url)),
+        telling=Telling(parts.settings.external_url, shown(parts.settings.prometheus_url)),
         metrics=parts.metrics,
         advance=parts.wakes["sender"].set,
         send=parts.settings.delivery is Delivery.SEND,
@@ -366,34 +366,3 @@ def _trials(parts: _Parts) -> Trials:
         deadline=parts.settings.delivery_timeout,
         interval=parts.settings.evaluation_interval,
     )
-
-
-def _environment(settings: Settings) -> Callable[[], Mapping[str, str]]:
-    """What references are read from: the process's environment, with the settings' own defaults filled in."""
-    known = settings.environment
-    filled = replace(known, environment={"TOCSIN_PROMETHEUS_URL": settings.prometheus_url, **known})
-    return lambda: filled
-
-
-def _connector(
-    settings: Settings, environment: Callable[[], Mapping[str, str]]
-) -> Callable[[Datasource], tuple[Client, ...]]:
-    bounds = connecting.Bounds(
-        workers=settings.query_concurrency,
-        timeout=settings.query_timeout,
-        max_bytes=settings.query_max_bytes,
-        resolver=Resolver(private=settings.private_addresses),
-    )
-    return lambda datasource: connecting.clients(datasource, environment, bounds)
-
-
-def _deliverer(settings: Settings, doors: Doors) -> Deliver:
-    """The way out; one resolver for all sends, so that the look-ups of all of them together are bounded."""
-    return doors.deliver or partial(deliver, resolver=Resolver(private=settings.private_addresses))
-
-
-def _shown(url: str) -> str:
-    """The address without credentials, for links in messages."""
-    scheme, separator, rest = url.rstrip("/").partition("://")
-    host = rest.rpartition("@")[2]
-    return f"{scheme}{separator}{host}"

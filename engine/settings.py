@@ -238,6 +238,9 @@ class Settings(BaseSettings):
     references: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_references)] = _named(
         "TOCSIN_REFERENCES", default=references.ALLOWED
     )
+    rule_files: Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda text: tuple(_listed(text)))] = _named(
+        "TOCSIN_RULE_FILES", default=()
+    )
     private_addresses: Annotated[PrivateAddresses, BeforeValidator(_one_of(PrivateAddresses))] = _named(
         "TOCSIN_PRIVATE_ADDRESSES", default=PrivateAddresses.ALLOW
     )

@@ -109,6 +109,12 @@ def alert_rules(dialect: str) -> list[sa.CheckConstraint]:
     )
 
 
+def severities(dialect: str) -> list[sa.CheckConstraint]:
+    """A severity has a name, and a whole number for its rank."""
+    rank = {"rank": _whole("rank", "IS NOT NULL", dialect)} if dialect == "sqlite" else {}
+    return _named({"name": "name <> ''", **rank})
+
+
 def datasources(dialect: str) -> list[sa.CheckConstraint]:
     """A datasource has a name, a list of addresses and a table of credentials."""
     return _named(

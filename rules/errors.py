@@ -12,6 +12,7 @@
     ├── ThresholdError      a threshold row that cannot govern anything
     ├── InhibitError        an inhibition without a side, or that would inhibit by everything
     ├── TimeIntervalError   a time interval that does not say when
+    ├── YamlError           a file that is no YAML, or none of a bearable size (line, column)
     └── SilenceError        a silence that would hide everything, nothing, or ends before it starts
 
 Every message names the offending value and, where one is known, the fix. API maps the whole tree to 422 in one place.
@@ -77,3 +78,12 @@ class InhibitError(RulesError):
 
 class TimeIntervalError(RulesError):
     """A time interval that does not say when."""
+
+
+class YamlError(RulesError):
+    """A file that is no YAML, or none of a bearable size; `line` and `column` count from 1."""
+
+    def __init__(self, message: str, *, line: int, column: int) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column

@@ -91,6 +91,22 @@ class Labels(Mapping[str, str]):
         return f"{digest:016x}"
 
 
+class LabelTexts(Labels):
+    """The labels a rule lays over those of its series, as they were written: an empty text is kept, for it removes a label.
+
+    Equal to Labels of the same pairs. Raises LabelError as Labels does.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        texts = dict(pairs)
+        super().__init__(texts)
+        self._pairs = {name: texts[name] for name in sorted(texts)}
+        for name, text in self._pairs.items():
+            _check_utf8(name, text)
+
+
 def _check_utf8(name: str, value: str) -> None:
     for part, text in (("name", name), ("value", value)):
         try:

@@ -55,6 +55,17 @@ def check_rule(rule: Rule) -> tuple[Problem, ...]:
     return tuple(problem for check in checks for problem in check(rule))
 
 
+def check_evaluable(rule: Rule) -> tuple[Problem, ...]:
+    """Every problem of the rule but those it is evaluated with nevertheless, which `check_ignored` tells."""
+    ignored = check_ignored(rule)
+    return tuple(problem for problem in check_rule(rule) if problem not in ignored)
+
+
+def check_ignored(rule: Rule) -> tuple[Problem, ...]:
+    """What the rule declares and goes on without: policies that look at a left side, where the expression has none."""
+    return tuple(_missing(rule))
+
+
 def _name(rule: Rule) -> Iterator[Problem]:
     if not rule.name.strip():
         yield _error("name", "the name is empty; it becomes the label alertname")

@@ -10,7 +10,7 @@ from typing import Final
 from rules import promql, thresholds
 from rules.errors import RuleError
 from rules.promql import Comparison
-from rules.rule import Rule
+from rules.rule import MissingSeries, NoData, Rule
 from rules.thresholds import Threshold
 
 UNSPLIT: Final = (
@@ -39,6 +39,19 @@ def left_side(rule: Rule) -> str | None:
     return None if cut is None else cut.lhs
 
 
+def watched(rule: Rule) -> bool:
+    """Whether the rule wants to know which series its left side returns, past the threshold or not."""
+    return rule.no_data is not NoData.OK or rule.missing_series is not MissingSeries.RESOLVE
+
+
+def asks_all(rule: Rule) -> bool:
+    """Whether what is asked for it is its whole left side, because it is watched and splits.
+
+    Raises RuleError and PromqlError as `comparison` does.
+    """
+    return watched(rule) and comparison(rule) is not None
+
+
 def query_text(rule: Rule) -> str:
     """The query that returns exactly the series for which the rule is active: an `expr` alone as it was written.
 
@@ -54,15 +67,17 @@ def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: date
     """The query that returns every series which may be active at some level from `since` until before `until`.
 
     Without rows, and for an expression that does not split, it is the rule's own query; else it asks at the loosest of all
-    thresholds and recoveries, or for the whole left side where the condition has no direction.
+    thresholds and recoveries, or for the whole left side where the condition has no direction. A rule that is `watched` asks
+    for the whole left side in any case.
 
     Raises RuleError and PromqlError as `comparison` does.
     """
     rows = tuple(rows)
-    cut = comparison(rule) if rows else None
+    whole = watched(rule)
+    cut = comparison(rule) if rows or whole else None
     if cut is None:
         return query_text(rule)
-    loosest = thresholds.loosest(cut, rows, since=since, until=until)
+    loosest = None if whole else thresholds.loosest(cut, rows, since=since, until=until)
     return cut.lhs if loosest is None else promql.compared(cut.lhs, cut.condition, loosest)
 
 

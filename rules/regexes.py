@@ -43,5 +43,7 @@ def compiled(pattern: str) -> Regex:
     try:
         regex: Regex = re2.compile(pattern, options)
     except re2.error as error:
-        raise ValueError(f"bad regex {pattern[:80]!r}: {str(error.args[0], 'utf-8', 'replace')}") from error
+        # The reason repeats the pattern as far as it is at fault, which can be all of it.
+        reason = str(error.args[0], "utf-8", "replace")[:200]
+        raise ValueError(f"bad regex {pattern[:80]!r}: {reason}") from error
     return regex

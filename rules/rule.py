@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from rules.labels import Labels
+from rules.labels import Labels, LabelTexts
 
 
 class Condition(StrEnum):
@@ -57,7 +57,10 @@ class Plan(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One alerting rule. `None` for `interval` and `query_offset` means the engine's default; `limit` 0 means none."""
+    """One alerting rule. `None` for `interval` and `query_offset` means the engine's default; `limit` 0 means none.
+
+    A label whose text is empty removes the series' label of that name; only LabelTexts keep it.
+    """
 
     id: str
     name: str
@@ -72,7 +75,7 @@ class Rule:
     interval: timedelta | None = None
     query_offset: timedelta | None = None
     severity: str = ""
-    labels: Labels = field(default_factory=Labels)
+    labels: Labels = field(default_factory=LabelTexts)
     annotations: Mapping[str, str] = field(default_factory=dict)
     notification_channels: tuple[str, ...] = ()
     datasource: str = "default"

@@ -81,13 +81,18 @@ def _candidates(
 
 def _may_tie(one: Threshold, other: Threshold) -> bool:
     """Whether both may govern one series at one time, as far as equality matchers and validity tell."""
-    wanted = {matcher.name: matcher.value for matcher in one.matchers if matcher.operator is Operator.EQUAL}
-    for matcher in other.matchers:
-        if matcher.operator is Operator.EQUAL and wanted.get(matcher.name, matcher.value) != matcher.value:
-            return False
-    ends_first = one.valid_to is not None and other.valid_from is not None and one.valid_to <= other.valid_from
-    begins_last = other.valid_to is not None and one.valid_from is not None and other.valid_to <= one.valid_from
-    return not (ends_first or begins_last)
+    wanted, offered = _equal(one), _equal(other)
+    if any(wanted.get(name, value) != value for name, value in offered.items()):
+        return False
+    return not (_ends_before(one, other) or _ends_before(other, one))
+
+
+def _equal(row: Threshold) -> dict[str, str]:
+    return {matcher.name: matcher.value for matcher in row.matchers if matcher.operator is Operator.EQUAL}
+
+
+def _ends_before(one: Threshold, other: Threshold) -> bool:
+    return one.valid_to is not None and other.valid_from is not None and one.valid_to <= other.valid_from
 
 
 def _noted(row: Threshold, field: str, message: str) -> Problem:

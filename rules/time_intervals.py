@@ -12,10 +12,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from rules.errors import TimeIntervalError
+from rules.zones import is_zone, zones
 
 WEEKDAYS: Final = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 MONTHS: Final = (
@@ -95,6 +97,15 @@ def next_change(interval: TimeInterval, now: datetime) -> datetime | None:
     Every instant at which a period could turn is tried in order of time, so that periods which touch or overlap, also those
     of different zones, count as one.
     """
+    turn = _first_change(interval, now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+    while turn is not None and turn <= now:
+        turn = _first_change(interval, turn)
+    return turn
+
+
+@lru_cache(maxsize=4096)
+def _first_change(interval: TimeInterval, now: datetime) -> datetime | None:
+    # Every flush of a muted route asks, and where nothing changes for years the answer takes a tenth of a second to find.
     if any(period == Period(location=period.location) for period in interval.periods):
         return None
     before = contains(interval, now)
@@ -166,14 +177,14 @@ def _turns_between(period: Period, start: datetime, end: datetime) -> Iterator[d
         return
     if start.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
         yield _clock_change(zone, start, end)
-    minutes = {0} | {minute for part in period.times for minute in (part.start, part.end)}
-    for day in days:
-        for minute in minutes:
-            for fold in (0, 1):  # A clock that is put back reads the same twice.
-                reading = datetime.combine(day, time()) + timedelta(minutes=minute)
-                turn = reading.replace(tzinfo=zone, fold=fold).astimezone(UTC)
-                if start < turn <= end:
-                    yield turn
+    yield from (turn for day in days for turn in _limits(period, day, zone) if start < turn <= end)
+
+
+def _limits(period: Period, day: date, zone: ZoneInfo) -> Iterator[datetime]:
+    """The instants of the day at which the zone's clock reads a limit; one that is put back reads the same twice."""
+    for minute in {0} | {minute for part in period.times for minute in (part.start, part.end)}:
+        reading = datetime.combine(day, time()) + timedelta(minutes=minute)
+        yield from (reading.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
 def _clock_change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime:
@@ -327,25 +338,16 @@ def _parse_years(entry: object) -> Span:
 def _parse_location(content: object) -> str:
     if content is None:
         return DEFAULT_LOCATION
-    if isinstance(content, str) and _is_zone(content):
+    if isinstance(content, str) and is_zone(content):
         return content
-    known = _suggestion(content, sorted(available_timezones()))
+    known = _suggestion(content, zones())
     fix = known or "use an IANA name such as Europe/Berlin"
     raise TimeIntervalError(f"location {_shown(content)} is no time zone; {fix}", field="location")
 
 
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # A folder of the zone database, Europe say, is an OSError.
-        return False
-    return True
-
-
 def _span(name: str, entry: object, number: Callable[[str], int | None], example: str) -> Span:
     """The range an entry stands for: one word or number, or two with a colon between."""
-    text = str(entry).lower() if isinstance(entry, str | int) and not isinstance(entry, bool) else ""
-    ends = text.split(":")
+    ends = _written(entry).split(":")
     numbers = [number(end) for end in ends]
     for end, found in zip(ends, numbers, strict=True):
         if found is None or len(ends) > 2:
@@ -354,6 +356,12 @@ def _span(name: str, entry: object, number: Callable[[str], int | None], example
             raise TimeIntervalError(f"{name} has {_shown(entry)}, which is no range; {fix}", field=name)
     first, *last = (found for found in numbers if found is not None)
     return Span(first, last[0] if last else first)
+
+
+def _written(entry: object) -> str:
+    if isinstance(entry, str):
+        return entry.lower()
+    return _shown(entry) if isinstance(entry, int) and not isinstance(entry, bool) else ""
 
 
 def _whole(text: str) -> int | None:
@@ -369,11 +377,14 @@ def _month(text: str) -> int | None:
     return number if number is not None and 1 <= number <= 12 else _named(text, MONTHS, first=1)
 
 
-def _suggestion(content: object, words: tuple[str, ...] | list[str]) -> str:
-    close = get_close_matches(str(content)[:60], words, n=1)
+def _suggestion(content: object, words: tuple[str, ...]) -> str:
+    close = get_close_matches(content[:60] if isinstance(content, str) else "", words, n=1)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _shown(content: object) -> str:
-    text = repr(content)
+    try:
+        text = repr(content)
+    except ValueError:  # There is an integer in it of more digits than Python prints.
+        return f"a {type(content).__name__} beyond any size"
     return text if len(text) <= 60 else f"{text[:57]}..."

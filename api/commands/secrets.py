@@ -111,12 +111,7 @@ def _rotate(database: Database, keys: Keys) -> None:
     with database.write(author=AUTHOR) as connection:
         for noun in _nouns():
             for before in _all(noun, connection):
-                after = noun.with_texts(before, tally.keeping(f"{noun.word} {before.name!r}"))
-                if after != before and noun.store.put(connection, after).version > before.version + 1:
-                    # Another writer was in between: all is undone, rather than his change lost.
-                    raise CommandError(
-                        f"{noun.word} {before.name!r} was changed meanwhile, so nothing was: run it again"
-                    )
+                _keep(connection, noun, before, tally)
     output.say(
         f"Encrypted with the first key: {tally.sealed} secrets that stood in clear, {tally.rotated} of older keys."
     )
@@ -127,6 +122,13 @@ def _rotate(database: Database, keys: Keys) -> None:
         )
     if tally.unopened:
         raise CommandError("some secrets stay as they are, for no key opens them", *tally.unopened)
+
+
+def _keep(connection: Connection, noun: _Noun, before: Any, tally: _Tally) -> None:
+    """Store the definition with its secrets encrypted anew. A writer in between undoes all, rather than lose his change."""
+    after = noun.with_texts(before, tally.keeping(f"{noun.word} {before.name!r}"))
+    if after != before and noun.store.put(connection, after).version > before.version + 1:
+        raise CommandError(f"{noun.word} {before.name!r} was changed meanwhile, so nothing was: run it again")
 
 
 def _all(noun: _Noun, connection: Connection) -> Iterator[Any]:

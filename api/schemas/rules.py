@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final
 
@@ -14,7 +15,7 @@ from api.schemas.alerts import AlertOut
 from api.schemas.fields import Duration, Input, Number, Output, Text, example
 from engine.core.alert import State
 from engine.store.rule_status import Health, RuleStatus
-from rules.labels import Labels
+from rules.labels import LabelTexts
 from rules.problems import Problem
 from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
 
@@ -128,7 +129,7 @@ class RuleIn(Input, RuleFields):
     def to_rule(self, rule_id: str, *, origin: str, version: int) -> Rule:
         """The rule declared, under this id."""
         declared = {name: getattr(self, name) for name in RuleFields.model_fields}
-        declared["labels"] = Labels(self.labels)
+        declared["labels"] = LabelTexts(self.labels)
         declared["notification_channels"] = tuple(self.notification_channels)
         return Rule(id=rule_id, origin=origin, version=version, **declared)
 
@@ -165,15 +166,18 @@ class StatusOut(Output):
     good_version: int | None = None
 
     @classmethod
-    def of(cls, status: RuleStatus | None, state: State, timing: Timing | None) -> StatusOut:
-        """The status stored, if the rule was ever evaluated, with the state of its alerts and its clock."""
+    def of(
+        cls, status: RuleStatus | None, state: State, timing: Timing | None, problems: Iterable[Problem] = ()
+    ) -> StatusOut:
+        """The status stored, if the rule was ever evaluated, with the state of its alerts, its clock and more problems."""
         clock = {} if timing is None else {name: getattr(timing, name) for name in TIMING}
+        more = [asdict(problem) for problem in problems]
         if status is None:
-            return cls(state=state, **clock)
+            return cls(state=state, problems=more, **clock)
         return cls(
             health=status.health,
             state=state,
-            problems=[dict(problem) for problem in status.problems],
+            problems=[*map(dict, status.problems), *more],
             last_error=status.last_error,
             last_data_at=status.last_data_at,
             checked_version=status.checked_version,

@@ -67,7 +67,7 @@ def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
     return AlertAnswer.model_construct(**dict(told), also_from=[alert.source for alert in others])
 
 
-@router.post("/{fingerprint}/silence", status_code=201)
+@router.post("/{fingerprint}/silence", status_code=201, responses={200: {"model": DryRun[SilenceOut]}})
 def silence_alert(
     fingerprint: str, body: QuietIn, write: Writing, response: Response
 ) -> SilenceOut | DryRun[SilenceOut]:

@@ -40,7 +40,7 @@ def list_channels(service: Service, limit: Limit = 100, cursor: Cursor = None) -
     return page(items, limit, [channel.name for channel in channels])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[ChannelOut]}})
 def create_channel(body: ChannelIn, write: Writing, response: Response) -> ChannelOut | DryRun[ChannelOut]:
     """Declare a channel; `url` is an address, or better a reference such as `env:SLACK_WEBHOOK_URL`."""
     name = edits.chosen(body.name, "channel", "oncall")

@@ -41,7 +41,7 @@ def list_datasources(service: Service, limit: Limit = 100, cursor: Cursor = None
     return page(items, limit, [datasource.name for datasource in datasources])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[DatasourceOut]}})
 def create_datasource(body: DatasourceIn, write: Writing, response: Response) -> DatasourceOut | DryRun[DatasourceOut]:
     """Declare a datasource; a password is best given as a reference such as `env:MIMIR_PASSWORD`."""
     name = edits.chosen(body.name, "datasource", "mimir")

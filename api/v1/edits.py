@@ -19,7 +19,7 @@ from api.schemas.changes import Change, differences
 from api.schemas.fields import Output, T, about, example_of
 from api.schemas.rules import ProblemOut
 from api.v1.calls import Write
-from engine.store.door import Connection
+from engine.store.door import Connection, holding
 from rules.errors import RulesError
 from rules.problems import Problem, Severity
 
@@ -149,8 +149,8 @@ def commit(write: Write, edit: Edit[V]) -> V | None:
     noun = edit.noun
     with write.service.database.write(author=write.author) as connection:
         noun.begin(connection)
-        current = _standing(noun, connection, edit.key)
-        if _version(current) != _version(edit.before):
+        current = _standing(noun, holding(connection), edit.key)
+        if current != edit.before:  # The version alone does not tell: what is deleted and made anew is at 1 again.
             raise _changed(edit, current)
         stored = _put(connection, edit)
         noun.check(connection)

@@ -34,7 +34,7 @@ def list_inhibit_rules(service: Service, limit: Limit = 100, cursor: Cursor = No
     return page([schema.described(rule) for rule in found], limit, [rule.id for rule in found])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[InhibitRuleOut]}})
 def create_inhibit_rule(
     body: InhibitRuleIn, write: Writing, response: Response
 ) -> InhibitRuleOut | DryRun[InhibitRuleOut]:

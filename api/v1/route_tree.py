@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
@@ -171,5 +172,6 @@ def _changed(current: Iterable[Route], *errors: FieldError) -> ApiProblem:
 
 
 def _tag(routes: Iterable[Route]) -> str:
-    versions = sorted(f"{route.id}\x00{route.version}" for route in routes)
-    return f'"tree-{hashlib.sha256(chr(1).join(versions).encode()).hexdigest()[:16]}"'
+    # Not the versions alone: a route that is deleted and made anew is at 1 again, and may say something else.
+    said = sorted(json.dumps([route.id, route.version, store.to_row(route)]) for route in routes)
+    return f'"tree-{hashlib.sha256(chr(1).join(said).encode()).hexdigest()[:16]}"'

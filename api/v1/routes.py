@@ -37,7 +37,7 @@ def list_routes(service: Service, response: Response, limit: Limit = 100, cursor
     return page([schema.described(route) for route in routes], limit, [route.id for route in routes])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[RouteOut]}})
 def create_route(body: RouteIn, write: Writing, response: Response) -> RouteOut | DryRun[RouteOut]:
     """Hang a route into the tree."""
     if write.dry_run:

@@ -23,6 +23,7 @@ from engine.store.rule_status import Health
 from engine.store.rules import Wanted
 from rules.channels import LOG_CHANNEL
 from rules.problems import Problem, Severity, check_rule
+from rules.reach_problems import check_reach
 from rules.rule import Rule
 
 router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
@@ -53,7 +54,7 @@ def list_rules(
     return page(items, limit, [rule.id for rule in rules])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[RuleAnswer]}})
 def create_rule(body: RuleIn, write: Writing, response: Response) -> RuleAnswer | DryRun[RuleAnswer]:
     """Declare a rule; the answer has what it returns at this moment, and how soon it could page."""
     rule_id = body.id or uuid4().hex
@@ -169,10 +170,15 @@ def _statuses(service: Backend, connection: Connection, rules: Collection[Rule])
     """How each of these rules is doing."""
     rule_ids = [rule.id for rule in rules]
     stored, active = rule_status.all_of(connection, rule_ids), alerts.active_of(connection, rule_ids)
-    clocks = service.timings(connection, rules)
+    clocks, definitions = service.timings(connection, rules), service.feed.refresh(connection)
     return {
-        rule_id: StatusOut.of(stored.get(rule_id), _worst(active[rule_id].values()), clocks.get(rule_id))
-        for rule_id in rule_ids
+        rule.id: StatusOut.of(
+            stored.get(rule.id),
+            _worst(active[rule.id].values()),
+            clocks.get(rule.id),
+            check_reach(rule, definitions.channels, definitions.tree),
+        )
+        for rule in rules
     }
 
 

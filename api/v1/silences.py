@@ -47,7 +47,7 @@ def list_silences(
     return page(items, limit, [silence.id for silence in silences])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[SilenceOut]}})
 def create_silence(body: SilenceIn, write: Writing, response: Response) -> SilenceOut | DryRun[SilenceOut]:
     """Ask for quiet. With dry_run the answer says what the silence would cover."""
     if write.dry_run:

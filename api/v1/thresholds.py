@@ -49,7 +49,7 @@ def list_thresholds(rule_id: str, service: Service, limit: Limit = 100, cursor: 
     return page(items, limit, [row.id for row in rows])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[ThresholdOut]}})
 def create_threshold(
     rule_id: str, body: ThresholdIn, write: Writing, response: Response
 ) -> ThresholdOut | DryRun[ThresholdOut]:

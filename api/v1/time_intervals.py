@@ -34,7 +34,7 @@ def list_time_intervals(service: Service, limit: Limit = 100, cursor: Cursor = N
     return page([schema.described(interval) for interval in found], limit, [interval.name for interval in found])
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses={200: {"model": DryRun[TimeIntervalOut]}})
 def create_time_interval(
     body: TimeIntervalIn, write: Writing, response: Response
 ) -> TimeIntervalOut | DryRun[TimeIntervalOut]:

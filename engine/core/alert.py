@@ -33,6 +33,10 @@ class TransitionReason(StrEnum):
     """This series is gone while the rule still returns others, and `missing_series` says what that means."""
     HOLD_RAISED = "hold_raised"
     """`for` was raised above the time the alert has been active: back to pending (P: TestFiringAlertResetToPending…)."""
+    DATA_RETURNED = "data_returned"
+    """What was missing is back: the series, the left-hand side, or an evaluation without an error."""
+    EVALUATION_ERROR = "evaluation_error"
+    """The rule's evaluation fails, and its `on_error` says what that means."""
     RULE_DELETED = "rule_deleted"
     RULE_DISABLED = "rule_disabled"
 
@@ -46,13 +50,22 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """That an alert is only kept: since when its series is not there, and why (`no_data` or `series_missing`)."""
+
+    since: datetime
+    reason: TransitionReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert of one rule: identity is (`source`, `labels`); `episode` counts how often it has become active.
 
     `source` is the rule's id, or `external` for a posted alert. `labels` are the final ones, `alertname` included;
     `sample_labels` are the series' own, which templates see as `$labels`. `value` and `annotations` are those of the last
     evaluation that returned the series. `threshold` is the number that made it active and `threshold_id` the threshold row it
-    comes from, `None` for the rule's own. `id` is the row's number, `None` until it is stored.
+    comes from, `None` for the rule's own. `absence` is set while the alert is kept without its series. `id` is the row's number,
+    `None` until it is stored.
     """
 
     source: str
@@ -69,12 +82,16 @@ class Alert:
     rule_version: int = 1
     threshold: float | None = None
     threshold_id: str | None = None
+    absence: Absence | None = None
     id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A transition of one alert: what it was (`None` when new), what it is now, and why."""
+    """A transition of one alert: what it was (`None` when new), what it is now, and why.
+
+    It was and is the same where only the reason is new: the alert is kept from now on, or no longer has to be.
+    """
 
     before: State | None
     alert: Alert

@@ -7,13 +7,19 @@ before any state is touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from engine.core.alert import Alert, Change, Sample, State, TransitionReason
+from engine.core.element import Element
+from engine.core.missing import kept, missing
+from engine.core.rule_alert import reason_of, rule_alert
 from rules.labels import ALERTNAME, METRIC_NAME, SEVERITY, Labels
-from rules.rule import Rule
+from rules.rule import NoData, OnError, Rule
+
+_Gone = tuple[Alert, TransitionReason]
+"""An alert that is not active any more by itself, and why it ended or is kept."""
 
 LONGEST_GAP = timedelta(hours=1)
 """Beyond this much time in which nobody evaluated, a pending alert's clock starts anew."""
@@ -28,24 +34,15 @@ class DuplicateLabelSetError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
-    """One active element of the answer, with what made it active: the threshold, the row it comes from, and its `for`.
-
-    `threshold_id` None means the rule's own threshold, `hold` None the rule's own `for`.
-    """
-
-    sample: Sample
-    threshold: float | None = None
-    threshold_id: str | None = None
-    hold: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What one evaluation leaves: the alerts active now (pending or firing), by labels, and the transitions that led there."""
+    """What one evaluation leaves: the alerts active now (pending or firing), by labels, and the transitions that led there.
+
+    `over_limit` counts the elements that were active and became no alert, because the rule is at its limit.
+    """
 
     alerts: Mapping[Labels, Alert]
     changes: tuple[Change, ...] = field(default=())
+    over_limit: int = 0
 
 
 def final_labels(
@@ -78,27 +75,39 @@ def labelled(rule: Rule, samples: Iterable[Sample], expand: Callable[[str, Sampl
 
 
 def evaluate(
-    rule: Rule, elements: Mapping[Labels, Element], before: Mapping[Labels, Alert], slot: datetime
+    rule: Rule,
+    elements: Mapping[Labels, Element],
+    before: Mapping[Labels, Alert],
+    slot: datetime,
+    *,
+    present: Collection[Labels] | None = None,
 ) -> Evaluation:
     """Advance the rule's alerts to `slot`. Every element is active whatever its value: 0, NaN and ±Inf too.
 
-    `before` holds the rule's pending and firing alerts by labels; `slot` is not earlier than any instant in it.
+    `before` holds the rule's pending and firing alerts by labels; `slot` is not earlier than any instant in it. `present` are
+    the series of the rule's left side, past the threshold or not; `None` when nobody looked.
     """
-    after: dict[Labels, Alert] = {}
-    changes: list[Change] = []
-    for labels, element in elements.items():
-        known = before.get(labels)
-        alert = _seen(rule, labels, element, known, slot)
-        after[labels] = alert
-        _note(changes, known, alert)
-    for labels, known in before.items():
-        if labels in elements:
-            continue
-        alert = _unseen(rule, known, slot)
-        if alert.state is not State.INACTIVE:
-            after[labels] = alert
-        _note(changes, known, alert)
-    return Evaluation(alerts=after, changes=tuple(changes))
+    silent = present is not None and not present and rule.no_data is NoData.ALERT
+    wanted = {**elements, **(rule_alert(rule, TransitionReason.NO_DATA) if silent else {})}
+    gone = {labels: _gone(rule, one, slot, present) for labels, one in before.items() if labels not in wanted}
+    refused = _refused(rule, elements, before, gone.values())
+    seen = {
+        labels: _seen(rule, labels, element, before.get(labels), slot)
+        for labels, element in wanted.items()
+        if labels not in refused
+    }
+    return replace(_advanced(before, seen, gone), over_limit=len(refused))
+
+
+def failed(rule: Rule, before: Mapping[Labels, Alert], slot: datetime) -> Evaluation:
+    """What an evaluation that failed at `slot` makes of the rule's alerts: nothing, unless its `on_error` says otherwise.
+
+    With `alert` the rule itself has an alert for as long as it fails; with `ok` its alerts end.
+    """
+    raised = rule_alert(rule, TransitionReason.EVALUATION_ERROR) if rule.on_error is OnError.ALERT else {}
+    seen = {labels: _seen(rule, labels, element, before.get(labels), slot) for labels, element in raised.items()}
+    left = {labels: alert for labels, alert in before.items() if labels not in seen}
+    return _advanced(before, seen, {labels: _after_error(rule, alert, slot) for labels, alert in left.items()})
 
 
 def resolve_all(before: Iterable[Alert], slot: datetime, reason: TransitionReason) -> Evaluation:
@@ -111,17 +120,67 @@ def credit_gap(alerts: Mapping[Labels, Alert], gap: timedelta, slot: datetime) -
     """Take time in which nobody evaluated out of the pending alerts' account, for it is no evidence that they held.
 
     A gap of up to an hour moves `active_at` forward by itself; after a longer one the clock starts anew at `slot`. Firing
-    alerts stay as they are over any gap.
+    alerts stay as they are over any gap. The time an alert is kept without its series is counted in the same way.
     """
     if gap <= timedelta(0):
         return alerts
 
+    def later(moment: datetime) -> datetime:
+        return slot if gap > LONGEST_GAP else min(moment + gap, slot)
+
     def credited(alert: Alert) -> Alert:
-        if alert.state is not State.PENDING:
-            return alert
-        return replace(alert, active_at=slot if gap > LONGEST_GAP else min(alert.active_at + gap, slot))
+        absence = alert.absence
+        if absence is not None:
+            alert = replace(alert, absence=replace(absence, since=later(absence.since)))
+        return replace(alert, active_at=later(alert.active_at)) if alert.state is State.PENDING else alert
 
     return {labels: credited(alert) for labels, alert in alerts.items()}
+
+
+def _refused(
+    rule: Rule, elements: Mapping[Labels, Element], before: Mapping[Labels, Alert], gone: Iterable[_Gone]
+) -> Collection[Labels]:
+    """The elements beyond the rule's limit. What is active already goes before what is new, and that goes by its labels."""
+    new = [labels for labels in elements if labels not in before]
+    if rule.limit <= 0 or not new:
+        return ()
+    kept_on = sum(1 for alert, _ in gone if alert.state is not State.INACTIVE)
+    room = max(0, rule.limit - kept_on - (len(elements) - len(new)))
+    return frozenset(sorted(new, key=lambda labels: tuple(labels.items()))[room:])
+
+
+def _advanced(before: Mapping[Labels, Alert], seen: Mapping[Labels, Alert], gone: Mapping[Labels, _Gone]) -> Evaluation:
+    """What is active and what changed, from the alerts that were seen and those that were not, each with why it would end."""
+    after = dict(seen)
+    changes: list[Change] = []
+    for labels, alert in seen.items():
+        changes += _noted(before.get(labels), alert, TransitionReason.DATA_RETURNED)
+    for labels, (alert, reason) in gone.items():
+        if alert.state is not State.INACTIVE:
+            after[labels] = alert
+        changes += _noted(before[labels], alert, reason)
+    return Evaluation(alerts=after, changes=tuple(changes))
+
+
+def _gone(rule: Rule, known: Alert, slot: datetime, present: Collection[Labels] | None) -> _Gone:
+    """An alert that nothing made active at `slot`, and why it ended or is kept."""
+    if reason_of(known) is not None:
+        return _ended(known, slot), TransitionReason.DATA_RETURNED
+    reason = missing(known, present)
+    if reason is None:
+        return _unseen(rule, replace(known, absence=None), slot), TransitionReason.CONDITION_ENDED
+    return kept(rule, known, reason, slot) or _unseen(rule, replace(known, absence=None), slot), reason
+
+
+def _after_error(rule: Rule, known: Alert, slot: datetime) -> _Gone:
+    raised = reason_of(known)
+    if rule.on_error is OnError.OK:
+        ended = _ended(known, slot) if raised else _unseen(rule, replace(known, absence=None), slot)
+        return ended, TransitionReason.EVALUATION_ERROR
+    if raised is TransitionReason.EVALUATION_ERROR:
+        # Nobody wants it any more, or it goes by other labels now.
+        return _ended(known, slot), TransitionReason.CONDITION_ENDED
+    return known, TransitionReason.CONDITION_ENDED
 
 
 def _seen(rule: Rule, labels: Labels, element: Element, known: Alert | None, slot: datetime) -> Alert:
@@ -140,6 +199,7 @@ def _seen(rule: Rule, labels: Labels, element: Element, known: Alert | None, slo
         value=sample.value,
         sample_labels=sample.labels,
         keep_firing_since=None,
+        absence=None,
         threshold=element.threshold,
         threshold_id=element.threshold_id,
         rule_version=rule.version,
@@ -169,19 +229,28 @@ def _held(alert: Alert, hold: timedelta, slot: datetime) -> Alert:
 
 
 def _ended(alert: Alert, slot: datetime) -> Alert:
-    return replace(alert, state=State.INACTIVE, resolved_at=slot, keep_firing_since=None)
+    return replace(alert, state=State.INACTIVE, resolved_at=slot, keep_firing_since=None, absence=None)
 
 
-def _note(changes: list[Change], known: Alert | None, alert: Alert) -> None:
+def _noted(known: Alert | None, alert: Alert, reason: TransitionReason) -> Iterator[Change]:
+    """The transition, if there is one. `reason` says why it ended, is kept, or has its data back."""
     before = None if known is None else known.state
-    if before is alert.state:
-        return
-    changes.append(Change(before=before, alert=alert, reason=_reason(before, alert.state)))
+    if before is not alert.state:
+        yield Change(before=before, alert=alert, reason=_reason(before, alert, reason))
+    elif _why_absent(known) is not _why_absent(alert):
+        yield Change(before=before, alert=alert, reason=_why_absent(alert) or TransitionReason.DATA_RETURNED)
 
 
-def _reason(before: State | None, after: State) -> TransitionReason:
-    if after is State.INACTIVE:
-        return TransitionReason.CONDITION_ENDED
-    if after is State.FIRING:
+def _why_absent(alert: Alert | None) -> TransitionReason | None:
+    return None if alert is None or alert.absence is None else alert.absence.reason
+
+
+def _reason(before: State | None, alert: Alert, reason: TransitionReason) -> TransitionReason:
+    if alert.state is State.INACTIVE:
+        return reason
+    raised = reason_of(alert)
+    if raised is not None:
+        return raised
+    if alert.state is State.FIRING:
         return TransitionReason.HELD
     return TransitionReason.CONDITION_MET if before is None else TransitionReason.HOLD_RAISED

@@ -12,13 +12,14 @@ from datetime import datetime
 from itertools import product
 
 from engine.core.alert import Alert, Sample, State
-from engine.core.evaluation import DuplicateLabelSetError, Element, final_labels
+from engine.core.element import Element
+from engine.core.evaluation import DuplicateLabelSetError, final_labels
 from rules import query, thresholds
 from rules.errors import RulesError
 from rules.labels import SEVERITY, Labels
 from rules.promql import Comparison
 from rules.rule import Condition, Rule
-from rules.thresholds import Governance, Level, Sieve, Threshold
+from rules.thresholds import Governance, Level, Sieve, Threshold, Why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +85,19 @@ def levelled(
     return found
 
 
+def past(samples: Iterable[Sample], comparison: Comparison) -> tuple[Sample, ...]:
+    """Of all series of a left side, those that the comparison itself would have returned."""
+    own = Governance(why=Why.OWN, threshold=comparison.threshold)
+    return tuple(one for one in samples if thresholds.breaches(one.value, comparison.condition, own, firing=False))
+
+
 def overtaken(alerts: Iterable[Alert], active: Iterable[Alert], ranks: Mapping[str, int]) -> Mapping[int, int]:
     """Which of `alerts` a firing alert of a higher level of the same rule and series keeps quiet: the highest, both by id.
 
     Both are to be alerts of rules that have threshold rows; `active` may hold `alerts` themselves and others.
     Levels of equal rank, and those that nobody ranked, leave each other alone.
     """
-    highest: dict[tuple[str, Labels], Alert] = {}
-    for alert in active:
-        if alert.state is State.FIRING:
-            known = highest.setdefault(_series(alert), alert)
-            if _rank(alert, ranks) > _rank(known, ranks):
-                highest[_series(alert)] = alert
+    highest = _highest((alert for alert in active if alert.state is State.FIRING), ranks)
     found: dict[int, int] = {}
     for alert in alerts:
         above = highest.get(_series(alert))
@@ -104,6 +106,16 @@ def overtaken(alerts: Iterable[Alert], active: Iterable[Alert], ranks: Mapping[s
             assert above.id is not None
             found[alert.id] = above.id
     return found
+
+
+def _highest(firing: Iterable[Alert], ranks: Mapping[str, int]) -> Mapping[tuple[str, Labels], Alert]:
+    """The alert of the highest level of each rule and series; of equals the first."""
+    highest: dict[tuple[str, Labels], Alert] = {}
+    for alert in firing:
+        known = highest.setdefault(_series(alert), alert)
+        if _rank(alert, ranks) > _rank(known, ranks):
+            highest[_series(alert)] = alert
+    return highest
 
 
 def effective(

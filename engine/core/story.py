@@ -6,7 +6,7 @@ fires, or at why it ended. `story` is the whole answer; the values it goes by ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -45,6 +45,16 @@ _BY_FAILURE: Final = {"rate_limited": Verdict.RATE_LIMITED, "unconfigured": Verd
 _BY_HEALTH: Final = {"never_had_data": Verdict.NO_DATA, "err": Verdict.EVALUATION_FAILING}
 _WITHOUT_DATA: Final = frozenset({TransitionReason.NO_DATA.value, TransitionReason.SERIES_MISSING.value})
 
+_STUCK: Final = {
+    Verdict.QUARANTINED: "nothing, until the rule's row is corrected",
+    Verdict.DISABLED: "nothing, until the rule is enabled",
+}
+_UNTIL_ASKED: Final = frozenset({Verdict.NO_DATA, Verdict.EVALUATION_FAILING, Verdict.NEVER_SEEN})
+_UNTIL_REPEATED: Final = frozenset({Verdict.TOLD, Verdict.ALREADY_TOLD})
+_UNTIL_TRIED: Final = frozenset(
+    {Verdict.RATE_LIMITED, Verdict.CHANNEL_DOWN, Verdict.CHANNEL_UNCONFIGURED, Verdict.WAITING}
+)
+
 Judged = tuple[Verdict, str]
 """A verdict and its sentence, which goes on from the alert's name."""
 
@@ -77,25 +87,13 @@ class _Past:
 
     @classmethod
     def of(cls, facts: Facts, now: datetime) -> _Past:
-        past = [event for event in facts.events if event.at <= now]
-        begins = [place for place, event in enumerate(past) if _begins(event)]
-        episode = past[begins[-1] :] if begins else past
-        transitions = [event for event in episode if event.kind is Kind.TRANSITION]
-        mutes = [event for event in episode if event.kind is Kind.MUTE]
-        decisions: dict[str, Event] = {}
-        sends: dict[str, Event] = {}
-        attempts: dict[str, Event] = {}
-        for event in episode:
-            if event.kind is Kind.DECISION:
-                decisions[target(event.detail)] = event
-                if event.detail["sends"]:
-                    sends[target(event.detail)] = event
-                    attempts.pop(target(event.detail), None)
-            elif event.kind is Kind.ATTEMPT:
-                attempts[target(event.detail)] = event
+        """The episode that the alert is in at `now`, or was last in."""
+        episode = _episode([event for event in facts.events if event.at <= now])
+        mute = _last(episode, Kind.MUTE)
+        decisions, sends, attempts = _told(episode)
         return cls(
-            transition=transitions[-1] if transitions else None,
-            mute=mutes[-1] if mutes and mutes[-1].reason != "ended" else None,
+            transition=_last(episode, Kind.TRANSITION),
+            mute=None if mute is None or mute.reason == "ended" else mute,
             placements=tuple(event for event in episode if event.kind is Kind.PLACEMENT),
             decisions=decisions,
             sends=sends,
@@ -113,38 +111,68 @@ class _Past:
         return {name: why for event in self.sends.values() for name, why in event.detail.get("problems", {}).items()}
 
 
+def _episode(past: Sequence[Event]) -> Sequence[Event]:
+    begins = [place for place, event in enumerate(past) if _begins(event)]
+    return past[begins[-1] :] if begins else past
+
+
+def _last(episode: Iterable[Event], kind: Kind) -> Event | None:
+    found = [event for event in episode if event.kind is kind]
+    return found[-1] if found else None
+
+
+def _told(episode: Iterable[Event]) -> tuple[dict[str, Event], dict[str, Event], dict[str, Event]]:
+    """By addressee: the last decision, the last to tell, and the last attempt since that one."""
+    decisions: dict[str, Event] = {}
+    sends: dict[str, Event] = {}
+    attempts: dict[str, Event] = {}
+    for event in episode:
+        if event.kind is Kind.ATTEMPT:
+            attempts[target(event.detail)] = event
+        if event.kind is not Kind.DECISION:
+            continue
+        decisions[target(event.detail)] = event
+        if event.detail["sends"]:
+            sends[target(event.detail)] = event
+            attempts.pop(target(event.detail), None)
+    return decisions, sends, attempts
+
+
 def _begins(event: Event) -> bool:
     return event.kind is Kind.TRANSITION and event.detail.get("before") is None
 
 
 def _name(facts: Facts) -> str:
     others = facts.labels.without(ALERTNAME)
-    return f"{facts.labels.get(ALERTNAME, 'the alert')}{others if others else ''}"
+    return f"{facts.labels.get(ALERTNAME, 'the alert')}{others or ''}"
 
 
 def _judge(facts: Facts, past: _Past, now: datetime) -> Judged:
     if past.transition is None:
         return _unseen(facts)
-    match State(past.transition.detail["after"]):
-        case State.PENDING:
-            until = f" until {clock(facts.fires_at)} at least" if facts.fires_at and facts.fires_at > now else ""
-            return Verdict.PENDING, f"is pending since {clock(past.transition.at)}: it has to hold for its `for`{until}"
-        case State.INACTIVE:
-            return _ended(facts, past, past.transition)
-        case State.FIRING:
-            return _firing(past, past.transition)
+    state = State(past.transition.detail["after"])
+    if state is State.PENDING:
+        until = f" until {clock(facts.fires_at)} at least" if facts.fires_at and facts.fires_at > now else ""
+        return Verdict.PENDING, f"is pending since {clock(past.transition.at)}: it has to hold for its `for`{until}"
+    if state is State.INACTIVE:
+        return _ended(facts, past, past.transition)
+    return _firing(past, past.transition)
 
 
 def _unseen(facts: Facts) -> Judged:
     for one in facts.rules:
-        if one.problems and one.rule is None:
-            return Verdict.QUARANTINED, f"was never seen: {rule_sentence(one)}"
-        if one.rule is not None and not one.rule.enabled:
-            return Verdict.DISABLED, f"was never seen: {rule_sentence(one)}"
-        if one.health in _BY_HEALTH:
-            return _BY_HEALTH[one.health], f"was never seen: {rule_sentence(one)}"
+        verdict = _obstacle(one)
+        if verdict is not None:
+            return verdict, f"was never seen: {rule_sentence(one)}"
     known = ", ".join(rule_sentence(one) for one in facts.rules)
     return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}"
+
+
+def _obstacle(one: RuleFacts) -> Verdict | None:
+    """What keeps a rule from raising any alert."""
+    if one.rule is None:
+        return Verdict.QUARANTINED
+    return _BY_HEALTH.get(one.health) if one.rule.enabled else Verdict.DISABLED
 
 
 def _would(facts: Facts) -> str:
@@ -193,15 +221,24 @@ def _firing(past: _Past, fired: Event) -> Judged:
 
 def _arrived(past: _Past, since: str) -> Judged:
     problems = ", ".join(f"{name} ({why})" for name, why in past.problems.items())
-    only_log = {event.detail["channel"] for event in past.told.values()} == {LOG}
-    if problems and only_log:
-        return Verdict.CHANNEL_UNCONFIGURED, f"{since}, but nobody can be told, only the log: {problems}"
-    if only_log and not any(event.detail.get("channels") for event in past.placements):
-        return Verdict.UNROUTED, f"{since}, but its route names no channel, so only the log was told"
+    if _only_log(past):
+        if problems:
+            return Verdict.CHANNEL_UNCONFIGURED, f"{since}, but nobody can be told, only the log: {problems}"
+        if _nowhere(past):
+            return Verdict.UNROUTED, f"{since}, but its route names no channel, so only the log was told"
     besides = f"; not told: {problems}" if problems else ""
     if all(event.reason == Reason.ALREADY_TOLD.value for event in past.decisions.values()):
         return Verdict.ALREADY_TOLD, f"{since} and nothing is new: {_heard(past)}{besides}"
     return Verdict.TOLD, f"{since}; {_heard(past)}{besides}"
+
+
+def _only_log(past: _Past) -> bool:
+    return {event.detail["channel"] for event in past.told.values()} == {LOG}
+
+
+def _nowhere(past: _Past) -> bool:
+    """Whether no route that the alert took names a channel."""
+    return not any(event.detail.get("channels") for event in past.placements)
 
 
 def _came_next(facts: Facts, now: datetime) -> Next | None:
@@ -211,21 +248,17 @@ def _came_next(facts: Facts, now: datetime) -> Next | None:
 
 
 def _next(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | None:
-    match verdict:
-        case Verdict.PENDING:
-            return Next(at=facts.fires_at, action="it fires, if the condition still holds then")
-        case Verdict.QUARANTINED:
-            return Next(at=None, action="nothing, until the rule's row is corrected")
-        case Verdict.DISABLED:
-            return Next(at=None, action="nothing, until the rule is enabled")
-        case Verdict.NO_DATA | Verdict.EVALUATION_FAILING | Verdict.NEVER_SEEN:
-            return _asked(facts.rules)
-        case Verdict.RATE_LIMITED | Verdict.CHANNEL_DOWN | Verdict.CHANNEL_UNCONFIGURED | Verdict.WAITING:
-            return _tried(facts) or _flushed(facts)
-        case Verdict.TOLD | Verdict.ALREADY_TOLD:
-            return _repeated(facts)
-        case _:
-            return _unmuted(past, now) or _flushed(facts)
+    if verdict in _STUCK:
+        return Next(at=None, action=_STUCK[verdict])
+    if verdict in _UNTIL_ASKED:
+        return _asked(facts.rules)
+    if verdict in _UNTIL_TRIED:
+        return _tried(facts) or _flushed(facts)
+    if verdict in _UNTIL_REPEATED:
+        return _repeated(facts)
+    if verdict is Verdict.PENDING:
+        return Next(at=facts.fires_at, action="it fires, if the condition still holds then")
+    return _unmuted(past, now) or _flushed(facts)
 
 
 def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any, Final
 
 from engine.core.muting import Mute
+from rules import durations
 from rules.labels import Labels
 from rules.routing import Step as Tried
 from rules.rule import Rule
-
-_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Verdict(StrEnum):
@@ -78,7 +76,7 @@ class Event:
     reason: str
     subject: Subject
     alert_ids: frozenset[int] = frozenset()
-    detail: Mapping[str, Any] = _NOTHING
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +145,7 @@ class Step:
     kind: Kind
     reason: str
     subject: Subject
-    detail: Mapping[str, Any] = _NOTHING
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,8 +217,9 @@ def _mute(event: Event) -> str:
     if event.reason == "ended":
         return "nothing mutes it any more"
     until = event.detail.get("until")
+    ending = f" until {clock(datetime.fromisoformat(until))}" if until else ""
     also = "".join(f", also {one['kind']} {one['by']!r}" for one in event.detail.get("also", ()))
-    return f"kept quiet by {event.reason} {event.detail['by']!r}{f' until {until}' if until else ''}{also}"
+    return f"kept quiet by {event.reason} {event.detail['by']!r}{ending}{also}"
 
 
 def _decision(event: Event, number: int | None) -> str:
@@ -304,7 +303,8 @@ def _groups(facts: Facts, now: datetime, routed_at: datetime) -> list[Step]:
 
 
 def _timers(group: GroupFacts) -> str:
-    wait, interval, repeat = (f"{span}" for span in (group.group_wait, group.group_interval, group.repeat_interval))
+    spans = (group.group_wait, group.group_interval, group.repeat_interval)
+    wait, interval, repeat = map(durations.format, spans)
     return f"group {group.id} waits {wait} at first, {interval} between messages and repeats after {repeat}"
 
 

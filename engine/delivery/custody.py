@@ -83,20 +83,25 @@ def with_datasource_texts(datasource: Datasource, keep: Keep) -> Datasource:
 def _channel_texts(channel: Channel) -> Iterator[tuple[str, str]]:
     """The texts that are or hold a secret, by field; references and empty ones are none, nor is a mail server's name."""
     harmless = channel.kind is ChannelKind.EMAIL and "@" not in channel.url
-    if is_sealed(channel.url) or (is_literal(channel.url) and not harmless):
+    if _is_secret(channel.url, literally=not harmless):
         yield "url", channel.url
     for name, text in channel.settings.items():
-        if is_sealed(text) or (is_literal(text) and name not in PLAIN):
+        if _is_secret(text, literally=name not in PLAIN):
             yield f"settings.{name}", text
 
 
 def _datasource_texts(datasource: Datasource) -> Iterator[tuple[str, str]]:
     for place, url in enumerate(datasource.urls):
-        if is_sealed(url) or (is_literal(url) and has_credentials(url)):
+        if _is_secret(url, literally=has_credentials(url)):
             yield f"urls.{place}", url
     for name, text in datasource.auth.items():
-        if is_sealed(text) or (is_literal(text) and name not in OPEN):
+        if _is_secret(text, literally=name not in OPEN):
             yield f"auth.{name}", text
+
+
+def _is_secret(text: str, *, literally: bool) -> bool:
+    """Whether the text is sealed, or stands in clear where that makes it a secret."""
+    return is_sealed(text) or (is_literal(text) and literally)
 
 
 def has_credentials(url: str) -> bool:

@@ -74,14 +74,19 @@ class Wire:
     def connect(self, host: str, port: int) -> socket.socket:
         """A TCP connection to the first of the host's addresses that answers; OSError when none does.
 
-        RefusedDestination when its addresses are such that nothing connects there.
+        RefusedDestination when its addresses are such that nothing connects there. Each address gets its share of the time
+        left, so that one that swallows everything, as IPv6 does on many a network, does not cost the others their turn.
         """
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
-        for address in self._resolver.addresses(host, port, self.remaining):
+        addresses = self._resolver.addresses(host, port, self.remaining)
+        for place, address in enumerate(addresses):
             try:
-                return self._watched(socket.create_connection((address, port), timeout=self.remaining()))
+                opened = socket.create_connection((address, port), self.remaining() / (len(addresses) - place))
             except OSError as error:
                 failure = error
+                continue
+            opened.settimeout(self.remaining())
+            return self._watched(opened)
         raise failure
 
     def secure(self, plain: socket.socket, host: str) -> ssl.SSLSocket:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, case, func, select, update
 
-from engine.core.alert import Alert, Change, State
+from engine.core.alert import Absence, Alert, Change, State, TransitionReason
+from engine.core.engine_alerts import SOURCE
 from engine.store.tables import alert_rules, alerts
 from engine.store.upsert import insert
 from rules.labels import Labels
@@ -37,9 +39,16 @@ def from_row(row: RowMapping) -> Alert:
         fired_at=row["fired_at"],
         keep_firing_since=row["keep_firing_since"],
         resolved_at=row["resolved_at"],
+        absence=_absence(row),
         episode=row["episode"],
         rule_version=row["rule_version"],
     )
+
+
+def _absence(row: RowMapping) -> Absence | None:
+    """An alert that is kept without its series has no other transition meanwhile, so the row's reason is the absence's."""
+    since = row["missing_since"]
+    return None if since is None else Absence(since=since, reason=TransitionReason(row["reason"]))
 
 
 def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dict[Labels, Alert]]:
@@ -55,11 +64,11 @@ def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dic
 
 
 def orphans(connection: Connection) -> list[Alert]:
-    """Active alerts whose rule is gone or disabled; posted alerts have no rule and are none of these."""
+    """Active alerts whose rule is gone or disabled; posted alerts and the engine's own have no rule and are none of these."""
     query = (
         select(alerts)
         .outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
-        .where(alerts.c.state != State.INACTIVE, alerts.c.source != "external")
+        .where(alerts.c.state != State.INACTIVE, alerts.c.source.not_in(("external", SOURCE)))
         .where(alert_rules.c.id.is_(None) | alert_rules.c.enabled.is_(False))
     )
     return [from_row(row) for row in connection.execute(query).mappings()]
@@ -84,8 +93,8 @@ def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, in
 
 
 def touch(connection: Connection, touched: Sequence[Alert]) -> None:
-    """Write what an evaluation moved without a transition: when the alert became active, since when it is kept firing, what
-    threshold governs it, and the series it is about.
+    """Write what an evaluation moved without a transition: when the alert became active, since when it is kept firing or
+    without its series, what threshold governs it, and the series it is about.
     """
     if not touched:
         return
@@ -93,6 +102,7 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
     moving = moving.values(
         active_at=bindparam("active"),
         keep_firing_since=bindparam("kept"),
+        missing_since=bindparam("missing"),
         threshold=bindparam("against"),
         threshold_id=bindparam("governed"),
         sample_labels=bindparam("series"),
@@ -102,6 +112,7 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
             "number": alert.id,
             "active": alert.active_at,
             "kept": alert.keep_firing_since,
+            "missing": _missing_since(alert),
             "against": _threshold_text(alert),
             "governed": alert.threshold_id,
             "series": dict(alert.sample_labels),
@@ -109,6 +120,10 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
         for alert in touched
     ]
     connection.execute(moving, rows)
+
+
+def _missing_since(alert: Alert) -> datetime | None:
+    return None if alert.absence is None else alert.absence.since
 
 
 def _threshold_text(alert: Alert) -> str | None:
@@ -131,6 +146,7 @@ def _row(change: Change) -> dict[str, Any]:
         "active_at": alert.active_at,
         "fired_at": alert.fired_at,
         "keep_firing_since": alert.keep_firing_since,
+        "missing_since": _missing_since(alert),
         "resolved_at": alert.resolved_at,
         "reason": change.reason.value,
         "rule_version": alert.rule_version,

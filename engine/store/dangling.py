@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 
+from rules.reach_problems import unknown
 from rules.routing import Route
+from rules.rule import Rule
 from rules.thresholds import Threshold
+
+
+def of_rules(rules: Iterable[Rule], channels: Container[str]) -> Iterator[str]:
+    """The channels that rules name and nobody declared."""
+    for rule in sorted(rules, key=lambda rule: rule.id):
+        for name in unknown(rule.notification_channels, channels):
+            yield f"alert_rules {rule.id!r}: notification_channels names the channel {name!r}, which does not exist"
 
 
 def of_thresholds(rows: Iterable[Threshold], rules: Container[str]) -> Iterator[str]:

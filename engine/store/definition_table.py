@@ -37,6 +37,8 @@ from rules.errors import RulesError
 BATCH = 500
 """Keys per query; SQLite allows 32,766 parameters, but a short statement is planned faster."""
 
+HOLDS: Final = "tocsin_holds"
+"""The option of a connection whose `get` keeps others from changing the row until its transaction ends."""
 UNREAD: Final = frozenset({"created_at", "updated_at"})
 """Columns no value has."""
 
@@ -104,7 +106,10 @@ class DefinitionTable(Generic[Value]):
 
     def get(self, connection: Connection, key: str) -> Value | None:
         """The value with this key; RulesError when its row cannot be read as one."""
-        row = next(self.rows(connection, [key]), None)
+        statement = self._select(connection).where(self.table.c[self.key] == key)
+        if connection.get_execution_options().get(HOLDS):
+            statement = statement.with_for_update(key_share=True)
+        row = connection.execute(statement).mappings().one_or_none()
         return None if row is None else self.from_row(row)
 
     def page(self, connection: Connection, after: str | None, limit: int, *only: ColumnElement[bool]) -> list[Value]:
@@ -126,15 +131,17 @@ class DefinitionTable(Generic[Value]):
 
         Raises RulesError for text no database takes; a value the CHECKs refuse raises SQLAlchemy's IntegrityError.
         """
-        written = self.to_row(value)
-        for name, content in written.items():
-            _refuse_unstorable(name, content)
+        written = self._written(value)
         key = str(written[self.key])
         stored = next(self.rows(connection, [key]), None)
         if stored is not None and self._same(stored, value):
             return self.from_row(stored)
         upsert(connection, self.table, [self._bound(written)], key=[self.key])
         return self.from_row(next(self.rows(connection, [key])))
+
+    def put_all(self, connection: Connection, values: Iterable[Value]) -> None:
+        """Insert or update many by key in one statement, whether they differ or not. Raises as `put` does."""
+        upsert(connection, self.table, [self._bound(self._written(value)) for value in values], key=[self.key])
 
     def delete(self, connection: Connection, key: str) -> bool:
         """Whether there was such a row to delete; IntegrityError while another definition refers to it."""
@@ -166,6 +173,12 @@ class DefinitionTable(Generic[Value]):
         except RulesError:
             return False
         return self.to_row(found) == self.to_row(value)
+
+    def _written(self, value: Value) -> dict[str, object]:
+        written = self.to_row(value)
+        for name, content in written.items():
+            _refuse_unstorable(name, content)
+        return written
 
     def _bound(self, written: Mapping[str, object]) -> dict[str, object]:
         """The columns as parameters: in a JSON column, None would be written as JSON's own null."""

@@ -39,7 +39,7 @@ from engine.store.planting import Planted, check_route, plant
 from rules.channels import Channel
 from rules.datasource import Datasource
 from rules.inhibition import InhibitRule
-from rules.problems import Problem, check_rule
+from rules.problems import Problem, check_evaluable
 from rules.routing import Route, Tree
 from rules.rule import Rule
 from rules.silences import Silence
@@ -78,7 +78,7 @@ def _switched_off(good: Rule, row: Row) -> Rule:
     return good if row.get("enabled") in (True, None) else replace(good, enabled=False)
 
 
-_RULES: Final = Reader(table=rules.TABLE, check=check_rule, keep=_switched_off)
+_RULES: Final = Reader(table=rules.TABLE, check=check_evaluable, keep=_switched_off)
 _CHANNELS: Final = Reader(table=channels.TABLE)
 _ROUTES: Final = Reader(table=routes.TABLE, check=check_route, keep=lambda good, _row: good)
 _SILENCES: Final = Reader(table=silences.TABLE)
@@ -291,6 +291,7 @@ def _planting(planted: Planted) -> Iterator[str]:
 def _dangling(parts: _Parts) -> Iterator[str]:
     yield from dangling.of_thresholds(parts.thresholds.values.values(), _existing(parts.rules))
     channels, intervals = _existing(parts.channels), _existing(parts.time_intervals)
+    yield from dangling.of_rules(parts.rules.values.values(), channels)
     yield from dangling.of_routes(parts.routes.values.values(), channels, intervals)
 
 

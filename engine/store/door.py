@@ -11,7 +11,15 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-__all__ = ["CONFLICTS", "OUT_OF_REACH", "UNSTORABLE", "Connection"]
+from engine.store.definition_table import HOLDS
+
+__all__ = ["CONFLICTS", "OUT_OF_REACH", "UNSTORABLE", "Connection", "holding"]
+
+
+def holding(connection: Connection) -> Connection:
+    """The connection, which from now on keeps others from changing what it gets. On SQLite there is but one writer anyway."""
+    return connection.execution_options(**{HOLDS: True})
+
 
 OUT_OF_REACH: Final = (OperationalError, InterfaceError, PoolTimeout)
 """The database cannot be reached, is locked for too long, or has no connection left: try again later."""

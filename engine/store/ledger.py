@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, Select, select
 
 from engine.store.tables import ledger
 
@@ -78,16 +78,39 @@ def of(
         .order_by(ledger.c.id)
         .limit(limit)
     )
-    return [
-        Entry(
-            id=row["id"],
-            at=row["at"],
-            kind=Kind(row["kind"]),
-            reason=row["reason"],
-            subject_type=Subject(row["subject_type"]),
-            subject_id=row["subject_id"],
-            alert_ids=tuple(row["alert_ids"]),
-            detail=row["detail"],
-        )
-        for row in connection.execute(query).mappings()
-    ]
+    return [_entry(row) for row in connection.execute(query).mappings()]
+
+
+def newest(
+    connection: Connection, subject_type: Subject, subject_ids: Collection[str], *, until: datetime, limit: int
+) -> list[Entry]:
+    """The last `limit` rows of these subjects up to and including `until`, oldest first."""
+    query = _about(subject_type, subject_ids).where(ledger.c.at <= until).order_by(ledger.c.id.desc()).limit(limit)
+    return [_entry(row) for row in connection.execute(query).mappings()][::-1]
+
+
+def following(
+    connection: Connection, subject_type: Subject, subject_ids: Collection[str], *, after: datetime, limit: int
+) -> list[Entry]:
+    """The first `limit` rows of these subjects later than `after`, oldest first."""
+    query = _about(subject_type, subject_ids).where(ledger.c.at > after).order_by(ledger.c.id).limit(limit)
+    return [_entry(row) for row in connection.execute(query).mappings()]
+
+
+def _about(subject_type: Subject, subject_ids: Collection[str]) -> Select[*tuple[Any, ...]]:
+    return select(ledger).where(
+        ledger.c.subject_type == subject_type.value, ledger.c.subject_id.in_(sorted(subject_ids))
+    )
+
+
+def _entry(row: RowMapping) -> Entry:
+    return Entry(
+        id=row["id"],
+        at=row["at"],
+        kind=Kind(row["kind"]),
+        reason=row["reason"],
+        subject_type=Subject(row["subject_type"]),
+        subject_id=row["subject_id"],
+        alert_ids=tuple(row["alert_ids"]),
+        detail=row["detail"],
+    )

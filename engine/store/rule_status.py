@@ -54,6 +54,12 @@ def all_of(connection: Connection, rule_ids: Collection[str]) -> dict[str, RuleS
     return found
 
 
+def named(connection: Connection, name: str) -> list[str]:
+    """The ids of the rules whose row has this name, whether or not it can be evaluated."""
+    query = select(alert_rules.c.id).where(alert_rules.c.name == name).order_by(alert_rules.c.id)
+    return list(connection.execute(query).scalars())
+
+
 def save(connection: Connection, statuses: Iterable[RuleStatus]) -> None:
     """Write these statuses."""
     rows = [

@@ -15,7 +15,7 @@ from engine.store.fields import Row
 from engine.store.rule_status import Health
 from engine.store.tables import alert_rules, rule_status
 from rules.datasource import DEFAULT_DATASOURCE
-from rules.labels import Labels
+from rules.labels import LabelTexts
 from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
 
 
@@ -35,7 +35,7 @@ def from_row(row: Row) -> Rule:
         interval=fields.optional_span(row, "interval_seconds"),
         query_offset=fields.optional_span(row, "query_offset_seconds"),
         severity=fields.text(row, "severity"),
-        labels=Labels(fields.texts(row, "labels")),
+        labels=LabelTexts(fields.texts(row, "labels")),
         annotations=fields.texts(row, "annotations"),
         notification_channels=fields.strings(row, "notification_channels"),
         datasource=fields.text(row, "datasource", DEFAULT_DATASOURCE),

@@ -164,6 +164,7 @@ alerts = Table(
     Column("active_at", Instant, nullable=False),
     Column("fired_at", Instant),
     Column("keep_firing_since", Instant),
+    Column("missing_since", Instant),
     Column("resolved_at", Instant),
     Column("episode", Integer, nullable=False, server_default=text("1")),
     Column("reason", Text, nullable=False),

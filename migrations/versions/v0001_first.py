@@ -53,6 +53,7 @@ def create_definitions(dialect: str) -> None:
         "severities",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
+        *checks.severities(dialect),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_severities")),
     )
     op.create_table(
@@ -318,6 +319,7 @@ def create_runtime() -> None:
         sa.Column("active_at", Instant(), nullable=False),
         sa.Column("fired_at", Instant(), nullable=True),
         sa.Column("keep_firing_since", Instant(), nullable=True),
+        sa.Column("missing_since", Instant(), nullable=True),
         sa.Column("resolved_at", Instant(), nullable=True),
         sa.Column("episode", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

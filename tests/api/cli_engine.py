@@ -39,6 +39,9 @@ class Engine:
         if self.how == "failing":
             threading.Timer(0.2, self.failed.set).start()
 
+    def reload_soon(self) -> None:
+        say("reload")
+
     def stop(self) -> None:
         say("stop")
         if self.how == "stuck":

@@ -11,11 +11,13 @@ from pydantic import SecretStr
 
 from api.backend import Backend
 from engine.core.alert import Alert, Change, State, TransitionReason
+from engine.core.importing import Plan
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Delivered, Outcome
 from engine.delivery.addresses import Unconfigured
 from engine.health import Component
+from engine.importing import Imported, ImportRefusedError
 from engine.muting import Muting
 from engine.service import Service
 from engine.settings import Listen
@@ -83,6 +85,8 @@ class StandIn:
     tested: list[Channel] = field(default_factory=list)
     datasources: dict[str, str | None] = field(default_factory=dict)
     governed: Effective = field(default_factory=Effective)
+    reloaded: Imported | ImportRefusedError = field(default_factory=lambda: Imported(plan=Plan()))
+    reloads: list[bool] = field(default_factory=list)
 
     def health(self) -> Sequence[Component]:
         return self.components
@@ -104,6 +108,12 @@ class StandIn:
 
     def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes:
         return self.muting.mutes(connection, alerts, self.feed.refresh(connection), NOON)
+
+    def reload(self, *, force: bool) -> Imported:
+        self.reloads.append(force)
+        if isinstance(self.reloaded, ImportRefusedError):
+            raise self.reloaded
+        return self.reloaded
 
     def datasource_errors(self) -> Mapping[str, str | None]:
         return self.datasources

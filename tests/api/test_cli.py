@@ -161,6 +161,15 @@ def test_serve_answers_until_it_is_asked_to_stop(tmp_path: Path, how: signal.Sig
     assert [line for line in lines if line["level"] in ("error", "critical")] == []
 
 
+def test_a_hangup_has_the_rule_files_read_again_and_ends_nothing(tmp_path: Path) -> None:
+    with started(stand_in("well"), tmp_path) as process:
+        said(tmp_path, "application")
+        process.send_signal(signal.SIGHUP)
+        said(tmp_path, "reload")
+        process.terminate()
+        assert process.wait(SOON.total_seconds()) == 0
+
+
 def test_a_second_engine_on_the_same_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     database = f"sqlite:///{tmp_path}/tocsin.db"

@@ -215,6 +215,19 @@ def test_what_changed_between_reading_and_writing_is_not_overwritten(engine: Sta
     assert api.get("/api/v1/rules/one").json()["severity"] == "page"
 
 
+def test_what_was_deleted_and_made_anew_meanwhile_is_not_overwritten(engine: StandIn, api: TestClient) -> None:
+    api.put("/api/v1/rules/one", json=RULE)
+    write = _write(engine, engine.database)
+    ours = Rule(id="one", name="Down", expr="up == 0", limit=3)
+    edit = edits.plan(write, RULES, "one", lambda *_: (ours, ()))
+    api.delete("/api/v1/rules/one")
+    assert api.put("/api/v1/rules/one", json={**RULE, "severity": "page"}).json()["version"] == 1
+    with pytest.raises(ApiProblem) as refused:
+        edits.commit(write, edit)
+    assert refused.value.name == "changed"
+    assert api.get("/api/v1/rules/one").json()["severity"] == "page"
+
+
 def test_what_changed_inside_of_the_write_undoes_it(engine: StandIn, api: TestClient) -> None:
     api.put("/api/v1/rules/one", json=RULE)
 

@@ -136,7 +136,7 @@ def test_who_looks_for_alertmanager_or_prometheus_is_told_where(
 
 
 def test_any_other_path_is_only_not_found(api: TestClient) -> None:
-    answered = api.get("/docs")
+    answered = api.get("/nowhere")
     assert answered.status_code == 404
     assert answered.json() == {
         "type": "urn:tocsin:problem:not-found",

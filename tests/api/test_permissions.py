@@ -29,6 +29,7 @@ ENVIRONMENT = "0123456789abcdef-environment"
 EVERYBODY: Final = """
 GET HEAD /health/live
 GET HEAD /health/liveness
+GET HEAD /docs
 """
 READ: Final = """
 GET HEAD /health
@@ -89,6 +90,7 @@ PUT DELETE /api/v1/channels/{name}
 POST /api/v1/channels/{name}/test
 POST /api/v1/datasources
 PUT DELETE /api/v1/datasources/{name}
+POST /-/reload
 """
 
 Operation = tuple[str, str]

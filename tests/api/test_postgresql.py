@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from api.v1 import edits
+from api.v1.calls import Write
+from api.v1.rules import RULES
+from engine.store import rules as store
 from engine.store import schema
+from engine.store.api_keys import Scope
 from engine.store.database import Database, connect
+from engine.store.door import OUT_OF_REACH, Connection
 from tests.api.stand_in import NoonClock, StandIn, alert, store_alerts
 from tests.peers.postgres_server import PostgresServer
 
@@ -121,3 +128,23 @@ def test_a_database_that_nobody_serves_is_out_of_reach(engine: StandIn) -> None:
     answered = TestClient(create_app(StandIn(database=away))).get("/api/v1/rules")
     assert (answered.status_code, "s3cr3t" in answered.text) == (503, False)
     away.close()
+
+
+@pytest.mark.parametrize("statement", ["UPDATE alert_rules SET severity = 'page'", "DELETE FROM alert_rules"])
+def test_nobody_comes_between_the_last_look_at_a_definition_and_its_end(
+    engine: StandIn, api: TestClient, database: Database, statement: str
+) -> None:
+    """Else an edit that came between would be deleted unseen, or what was deleted come back."""
+    api.put("/api/v1/rules/one", json=RULE)
+
+    def delete(connection: Connection, key: str) -> bool:
+        with pytest.raises(OUT_OF_REACH), database.write("somebody") as other:
+            other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+            other.exec_driver_sql(statement)
+        return store.delete(connection, key)
+
+    noun = edits.Noun(word="rule", get=store.get, put=store.put, delete=delete, document=RULES.document)
+    service: Any = engine
+    write = Write(service=service, author="api", scope=Scope.ADMIN, dry_run=False, if_match=None)
+    edits.commit(write, edits.plan(write, noun, "one", lambda *_: (None, ())))
+    assert api.get("/api/v1/rules/one").status_code == 404

@@ -156,6 +156,16 @@ def test_a_tree_that_builds_on_something_older_is_refused(api: TestClient, tag: 
     assert told["current_etag"] == api.get("/api/v1/routes").headers["ETag"]
 
 
+def test_a_route_deleted_and_made_anew_is_another_one_though_its_version_is_the_same(api: TestClient) -> None:
+    put(api, ROOT, {**DB, "id": "db"})
+    headers = {"If-Match": api.get("/api/v1/routes").headers["ETag"]}
+    put(api, ROOT)
+    put(api, ROOT, {**DB, "id": "db", "group_wait": "9s"})
+    answered = api.put("/api/v1/routes", json={"items": [ROOT, {**DB, "id": "db"}]}, headers=headers)
+    assert (answered.status_code, answered.json()["type"]) == (409, "urn:tocsin:problem:changed")
+    assert api.get("/api/v1/routes/db").json()["group_wait"] == "9s"
+
+
 def test_a_tree_that_builds_on_whatever_stands_is_taken(api: TestClient) -> None:
     assert api.put("/api/v1/routes", json={"items": [ROOT]}, headers={"If-Match": "*"}).status_code == 200
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from api.app import create_app
 from api.schemas.rules import RuleFields
@@ -361,6 +362,15 @@ def test_the_status_of_a_rule_is_told_with_it(api: TestClient, database: Databas
     }
     assert api.get("/api/v1/rules/cpu").json()["status"] == told
     assert api.get("/api/v1/rules").json()["items"][0]["status"] == told
+
+
+def test_a_rule_that_nobody_would_hear_of_says_so_in_its_status(api: TestClient, database: Database) -> None:
+    put(api)
+    with database.write() as connection:
+        connection.execute(text("""UPDATE alert_rules SET notification_channels = '["nobody"]'"""))
+    (problem,) = api.get("/api/v1/rules/cpu").json()["status"]["problems"]
+    assert (problem["severity"], problem["field"]) == ("warning", "notification_channels")
+    assert "'nobody'" in problem["message"]
 
 
 @pytest.mark.parametrize(

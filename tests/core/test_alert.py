@@ -21,6 +21,8 @@ def test_every_transition_reason_is_a_word_for_programs() -> None:
         "no_data",
         "series_missing",
         "hold_raised",
+        "data_returned",
+        "evaluation_error",
         "rule_deleted",
         "rule_disabled",
     ]

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.alert import Alert, Sample, State, TransitionReason
+from engine.core.element import Element
 from engine.core.evaluation import (
     LONGEST_GAP,
     DuplicateLabelSetError,
-    Element,
     Evaluation,
     credit_gap,
     evaluate,
@@ -23,7 +23,7 @@ from engine.core.evaluation import (
     labelled,
     resolve_all,
 )
-from rules.labels import Labels
+from rules.labels import Labels, LabelTexts
 from rules.rule import Rule
 from tests.core.alarms import HOUR, MINUTE, NOON, SECOND, alert
 
@@ -70,6 +70,8 @@ def reasons(evaluations: Sequence[Evaluation]) -> list[str]:
         pytest.param({"team": "ops"}, "", {"team": "db"}, {"team": "ops"}, id="the rule's labels go over the series'"),
         pytest.param({"team": "$x"}, "", {"x": "db"}, {"x": "db", "team": "db"}, id="templates see the series"),
         pytest.param({"x": "$y"}, "", {"x": "1"}, {}, id="a template that renders empty removes the label"),
+        pytest.param({"x": ""}, "", {"x": "1"}, {}, id="and so does an empty text"),
+        pytest.param({"severity": ""}, "", {"severity": "info"}, {}, id="even the label severity"),
         pytest.param({"alertname": "No"}, "", {"alertname": "Never"}, {}, id="alertname is the rule's name"),
         pytest.param({}, "page", {"severity": "info"}, {"severity": "page"}, id="severity is the rule's column"),
         pytest.param({}, "", {"severity": "info"}, {"severity": "info"}, id="no severity leaves the series' own"),
@@ -83,7 +85,7 @@ def test_an_alert_carries_the_labels_of_its_series_under_those_of_its_rule(
     def expand(text: str, seen: Sample) -> str:
         return seen.labels.get(text[1:], "") if text.startswith("$") else text
 
-    declared = replace(RULE, labels=Labels(labels), severity=severity)
+    declared = replace(RULE, labels=LabelTexts(labels), severity=severity)
     found = final_labels(declared, Sample(labels=Labels(sample), value=1.0), expand)
     assert found == Labels({**expected, "alertname": "Busy"})
 

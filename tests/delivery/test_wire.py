@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -338,3 +339,24 @@ def test_a_message_follows_no_redirect(kind: ChannelKind, status: int) -> None:
     assert isinstance(outcome, Failed)
     assert not outcome.retryable
     assert "redirects are not followed" in outcome.detail
+
+
+def test_an_address_that_swallows_everything_leaves_time_for_the_next() -> None:
+    """As where IPv6 is announced and leads nowhere: the name's other address has to hear of the alert."""
+
+    def both(host: str, port: int, *, type: int) -> list[Any]:  # noqa: A002
+        return [(socket.AF_INET, type, 6, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    with ScriptedServer(always()) as server, socket.socket() as deaf:
+        port = server.port
+        deaf.bind(("127.0.0.2", port))
+        deaf.listen(0)
+        with ExitStack() as filling:
+            for _ in range(4):  # A full backlog: the system answers no further connection.
+                one = filling.enter_context(socket.socket())
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.2", port))
+            resolver = Resolver(lookup=both)
+            where = at(WEBHOOK, f"http://two.test:{port}/")
+            limit = timedelta(seconds=6)
+            assert deliver(where, render(WEBHOOK, facts(), {}), "", limit, resolver) == Delivered(detail="HTTP 200")

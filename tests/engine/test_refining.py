@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.judging import PLAIN
 from engine.refining import Refining
-from rules.rule import Condition, Rule
+from rules.rule import Condition, NoData, Rule
 from rules.thresholds import Threshold
 
 RULE = Rule(id="r", name="R", metric_name="a", condition=Condition.ABOVE, threshold=1, severity="warning")
@@ -23,6 +23,12 @@ def test_what_has_not_changed_is_not_worked_out_again() -> None:
     first = refining.refinement(RULE, ROWS, RANKS)
     assert (first.rows, first.ranks, first.problems) == (ROWS, RANKS, ())
     assert refining.refinement(replace(RULE), tuple(ROWS), dict(RANKS)) is first
+
+
+def test_a_policy_without_a_left_side_is_a_problem_also_without_rows() -> None:
+    cut = replace(RULE, metric_name=None, condition=None, threshold=None, expr="a > b", no_data=NoData.KEEP)
+    assert [one.field for one in Refining().refinement(cut, (), RANKS).problems] == ["no_data"]
+    assert Refining().refinement(replace(RULE, no_data=NoData.KEEP), (), RANKS).problems == ()
 
 
 def test_a_change_of_the_ranks_the_rows_or_the_rule_is_seen() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import LabelError
-from rules.labels import Labels
+from rules.labels import Labels, LabelTexts
 
 PAIRS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=5)
 READABLE = st.dictionaries(
@@ -112,3 +112,13 @@ def test_keys_and_fingerprints_tell_labels_apart(one: dict[str, str], other: dic
     assert (a.key() == b.key()) is (a == b)
     assert len(a.key()) == 64
     assert (a.fingerprint() == b.fingerprint()) is (a == b)
+
+
+def test_the_labels_of_a_rule_keep_an_empty_text_and_equal_labels_without_one() -> None:
+    texts = LabelTexts({"b": "", "a": "1"})
+    assert list(texts.items()) == [("a", "1"), ("b", "")]
+    assert Labels({"b": "2", "c": "3"}).merged(texts) == Labels({"a": "1", "c": "3"})
+    assert texts != Labels({"a": "1"})
+    assert LabelTexts({"a": "1"}) == Labels({"a": "1"})
+    with pytest.raises(LabelError):
+        LabelTexts({"\ud800": ""})

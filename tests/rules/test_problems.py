@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.labels import Labels
-from rules.problems import Problem, Severity, check_rule
+from rules.problems import Problem, Severity, check_evaluable, check_ignored, check_rule
 from rules.rule import Condition, MissingSeries, NoData, OnError, Rule
 
 GOOD = Rule(id="1", name="HighCpu", metric_name="cpu", condition=Condition.ABOVE, threshold=80)
@@ -88,6 +88,13 @@ def test_a_good_rule_has_no_problem(rule: Rule) -> None:
 )
 def test_what_cannot_be_evaluated_is_an_error(rule: Rule, fields: list[str]) -> None:
     assert fields_of(rule) == fields
+
+
+def test_a_rule_is_evaluated_without_the_policies_it_has_no_left_side_for() -> None:
+    declared = with_expr("a > b", no_data=NoData.KEEP, missing_series=MissingSeries.KEEP, limit=-1)
+    assert [one.field for one in check_ignored(declared)] == ["no_data", "missing_series"]
+    assert [one.field for one in check_evaluable(declared)] == ["limit"]
+    assert check_ignored(GOOD) == ()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from rules import query
 from rules.errors import PromqlError, RuleError
-from rules.rule import Condition, Rule
+from rules.rule import Condition, MissingSeries, NoData, Rule
 from rules.thresholds import Threshold
 
 
@@ -115,6 +115,26 @@ def test_a_rule_with_rows_asks_for_all_that_any_of_them_may_need(
     declared: Rule, rows: list[Threshold], text: str
 ) -> None:
     assert query.asked(declared, rows, since=NOON, until=NOON + timedelta(minutes=1)) == text
+
+
+@pytest.mark.parametrize("rows", [[], [HOLDING]], ids=["no row", "a row"])
+@pytest.mark.parametrize(
+    ("declared", "text", "whole"),
+    [
+        pytest.param(replace(BUSY, no_data=NoData.KEEP), "cpu", True, id="no_data"),
+        pytest.param(replace(BUSY, no_data=NoData.ALERT), "cpu", True, id="no_data, with an alert"),
+        pytest.param(replace(BUSY, missing_series=MissingSeries.KEEP), "cpu", True, id="missing_series"),
+        pytest.param(replace(rule(expr="80 < a"), no_data=NoData.KEEP), "a", True, id="an expression is cut"),
+        pytest.param(replace(rule(expr="a > b"), no_data=NoData.KEEP), "a > b", False, id="what does not split is not"),
+    ],
+)
+def test_a_rule_that_looks_for_missing_data_asks_for_its_whole_left_side(
+    declared: Rule, text: str, whole: bool, rows: list[Threshold]
+) -> None:
+    assert query.asked(declared, rows, since=NOON, until=NOON + timedelta(minutes=1)) == text
+    assert query.asks_all(declared) is whole
+    assert query.watched(declared)
+    assert not query.asks_all(BUSY)
 
 
 def test_a_row_that_is_not_valid_before_the_next_slot_changes_no_query() -> None:

@@ -328,3 +328,19 @@ def test_a_label_comes_out_as_it_is(value: str) -> None:
 
 def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
     assert render('{{ printf "%c" 0xd800 }}', TemplateData(labels={}, value=0.0)) == "\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("text", ["x" * MAX_TEMPLATE, "\ud800"], ids=["too long", "half a surrogate pair"])
+def test_the_text_beside_a_good_action_is_looked_at_too(text: str) -> None:
+    with pytest.raises(TemplateError):
+        check("{{ $value }}" + text)
+
+
+def test_text_between_actions_is_no_part_of_them() -> None:
+    for template in ('{{ "}}" }} \\q', '{{ "}} \\q {{" }}', "{{/* }} */}}", "{{ if $value }}a{{ else }}b{{ end }}"):
+        try:
+            check(template)
+        except TemplateError:
+            assert "error expanding" in render_or_error(template, TemplateData(labels={}, value=1.0))
+        else:
+            assert "error expanding" not in render_or_error(template, TemplateData(labels={}, value=1.0))

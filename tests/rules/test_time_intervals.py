@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Self
 
 import pytest
 from hypothesis import given, settings
@@ -346,6 +346,25 @@ def test_at_its_next_change_an_interval_turns_and_not_a_moment_before(period: Pe
         before = contains(looked_at, now)
         assert contains(looked_at, found) is not before
         assert contains(looked_at, found - timedelta(microseconds=1)) is before
+
+
+class Counted(datetime):
+    """An instant that counts how often its time on some zone's clock is asked for."""
+
+    asked = 0
+
+    def astimezone(self, tz: tzinfo | None = None) -> Self:
+        Counted.asked += 1
+        return super().astimezone(tz)
+
+
+@pytest.mark.parametrize("spec", [{"years": ["2026:2040"]}, {"times": [{"start_time": "00:00", "end_time": "24:00"}]}])
+def test_that_an_interval_does_not_change_for_years_is_not_found_out_anew_at_every_look(spec: object) -> None:
+    looked_at, hour = interval(spec), Counted(2026, 11, 21, 12, tzinfo=UTC)
+    assert next_change(looked_at, hour + MINUTE) is None
+    before = Counted.asked
+    assert next_change(looked_at, hour + 2 * MINUTE) is None
+    assert Counted.asked - before < 10
 
 
 def test_the_words_are_alertmanagers() -> None:

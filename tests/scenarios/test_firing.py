@@ -21,7 +21,7 @@ def rule(world: World, **columns: object) -> None:
 
 
 def states(world: World) -> list[str]:
-    return [state for (state,) in world.rows("SELECT state FROM alerts ORDER BY id")]
+    return [state for (state,) in world.rows("SELECT state FROM alerts WHERE source <> 'tocsin' ORDER BY id")]
 
 
 def test_a_breach_is_pending_for_its_hold_then_told_after_group_wait(world: World) -> None:
@@ -175,6 +175,19 @@ def test_a_bad_rule_is_set_aside_alone(world: World) -> None:
     world.until(40)
     assert states(world) == ["firing"]
     assert world.rows("SELECT health FROM rule_status WHERE rule_id = 'bad'") == [("quarantined",)]
+    told = "SELECT kind, reason FROM ledger WHERE subject_type = 'rule' AND subject_id = 'bad'"
+    assert world.rows(told) == [("problem", "quarantined")]
+
+
+def test_a_rule_whose_channel_does_not_exist_fires_and_the_default_route_hears(world: World) -> None:
+    rule(world)
+    world.sql("""UPDATE alert_rules SET notification_channels = '["nobody"]'""")
+    world.returns(BREACH, (HOST, 12))
+    world.until(60)
+    assert states(world) == ["firing"]
+    with world.service.database.read() as connection:
+        problems = world.service.feed.refresh(connection).problems
+    assert [problem for problem in problems if "'nobody'" in problem]
 
 
 def test_a_rule_knows_when_it_was_last_evaluated_and_when_it_is_next(world: World) -> None:

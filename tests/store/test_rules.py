@@ -14,7 +14,7 @@ from sqlalchemy import text
 from engine.store import rules
 from engine.store.database import Database
 from rules.errors import RulesError
-from rules.labels import Labels
+from rules.labels import LabelTexts
 from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
 
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30)
@@ -42,7 +42,7 @@ declared: st.SearchStrategy[Rule] = st.builds(
     interval=st.none() | positive,
     query_offset=st.none() | spans,
     severity=words,
-    labels=st.dictionaries(words, words, max_size=3).map(Labels),
+    labels=st.dictionaries(words, words, max_size=3).map(LabelTexts),
     annotations=st.dictionaries(words, words, max_size=3),
     notification_channels=st.lists(words, max_size=3).map(tuple),
     enabled=st.booleans(),

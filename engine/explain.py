@@ -1,0 +1,241 @@
+"""Why somebody was told, or was not: reads what there is to know of one alert, and lets the core tell the story.
+
+Nothing is written and nobody is asked: the answer is what the database held in one read transaction, and the mutes and
+definitions in force in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from engine.core.alert import Alert, State
+from engine.core.muting import Mutes
+from engine.core.story import story
+from engine.core.storyline import (
+    Event,
+    Explanation,
+    Facts,
+    GroupFacts,
+    Kind,
+    RuleFacts,
+    Subject,
+    Waiting,
+)
+from engine.store import alerts as alert_rows
+from engine.store import ledger, membership, rule_status
+from engine.store.door import Connection
+from engine.store.ledger import Entry
+from engine.store.membership import Standing, Stay
+from engine.store.rule_status import RuleStatus
+from rules import routing
+from rules.labels import ALERTNAME, Labels
+from rules.problems import Problem
+from rules.routing import IMPLICIT, Policy, Step, Tree, implicit
+from rules.rule import Rule
+from rules.thresholds import Threshold
+
+LONGEST: Final = 1000
+"""How many rows of an alert's and of its groups' ledger a story goes back."""
+AHEAD: Final = 100
+"""How many later rows are looked through for what came next."""
+_TOLD: Final = frozenset(
+    kind.value for kind in (Kind.TRANSITION, Kind.PLACEMENT, Kind.MUTE, Kind.DECISION, Kind.ATTEMPT)
+)
+_ORDER: Final = (State.FIRING, State.PENDING, State.INACTIVE)
+
+
+class InForce(Protocol):
+    """The definitions a story names."""
+
+    @property
+    def rules(self) -> Mapping[str, Rule]: ...
+    @property
+    def quarantined(self) -> Mapping[str, tuple[Problem, ...]]: ...
+    @property
+    def thresholds(self) -> Mapping[str, tuple[Threshold, ...]]: ...
+    @property
+    def tree(self) -> Tree: ...
+
+
+class Clocked(Protocol):
+    """When a rule is evaluated next."""
+
+    @property
+    def next_evaluation_at(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explainer:
+    """Explains within one read transaction; `mutes` and `timings` are the engine's own answers in it."""
+
+    connection: Connection
+    definitions: InForce
+    mutes: Callable[[Collection[Alert]], Mutes]
+    timings: Callable[[Collection[Rule]], Mapping[str, Clocked]]
+
+    def named(self, fingerprint: str, at: datetime, now: datetime) -> Explanation | None:
+        """The story of the alert with this public name; `None` when there is none. Of several the most alarming one."""
+        found = alert_rows.by_fingerprint(self.connection, fingerprint)
+        if not found:
+            return None
+        return self._stored(min(found, key=lambda one: (_ORDER.index(one.state), -(one.id or 0))), at, now)
+
+    def labelled(self, labels: Labels, now: datetime) -> Explanation:
+        """The story of the alert with exactly these labels, or what would become of one."""
+        found = [
+            one for one in alert_rows.by_fingerprint(self.connection, labels.fingerprint()) if one.labels == labels
+        ]
+        if found:
+            return self._stored(min(found, key=lambda one: _ORDER.index(one.state)), now, now)
+        name = labels.get(ALERTNAME, "")
+        rules = self._rules(sorted(self._called(name)))
+        facts = replace(self._routed(labels, None), rules=rules)
+        return story(replace(facts, mutes=self.mutes([_imagined(labels, now)]).get(0, ())), now)
+
+    def _stored(self, alert: Alert, at: datetime, now: datetime) -> Explanation:
+        assert alert.id is not None
+        stays = membership.stays(self.connection, alert.id, limit=LONGEST)
+        facts = self._routed(alert.labels, self.definitions.rules.get(alert.source))
+        present = at >= now
+        groups = {stay.group_id for stay in stays if stay.left_at is None} if present else set()
+        return story(
+            replace(
+                facts,
+                number=alert.id,
+                events=self._events(alert.id, stays, at),
+                rules=self._rules([alert.source]),
+                mutes=self.mutes([alert]).get(alert.id, ()) if present else (),
+                groups=tuple(self._group(one) for one in membership.standings(self.connection, groups, alert.id)),
+                waiting=tuple(
+                    Waiting(channel=name, at=due) for name, due in membership.waiting(self.connection, groups)
+                ),
+                fires_at=self._fires_at(alert),
+            ),
+            at,
+        )
+
+    def _events(self, number: int, stays: Sequence[Stay], at: datetime) -> tuple[Event, ...]:
+        own, groups = {str(number)}, {str(stay.group_id) for stay in stays}
+        kinds = ((ledger.Subject.ALERT, own), (ledger.Subject.GROUP, groups))
+        entries = [
+            one for kind, ids in kinds for one in ledger.newest(self.connection, kind, ids, until=at, limit=LONGEST)
+        ]
+        for kind, ids in kinds:
+            entries += ledger.following(self.connection, kind, ids, after=at, limit=AHEAD)
+        told = [one for one in entries if one.kind.value in _TOLD and _concerns(one, number, stays)]
+        return tuple(_event(one) for one in sorted(told, key=lambda one: (one.at, one.id or 0)))
+
+    def _called(self, name: str) -> set[str]:
+        """The rules of this name; one that is set aside without a good version goes by its id alone."""
+        named = {rule.id for rule in self.definitions.rules.values() if rule.name == name}
+        broken = self.definitions.quarantined.keys() - self.definitions.rules.keys()
+        return named | (set(rule_status.named(self.connection, name)) & broken)
+
+    def _rules(self, ids: Sequence[str]) -> tuple[RuleFacts, ...]:
+        rules = {name: rule for name in ids if (rule := self.definitions.rules.get(name)) is not None}
+        timings = self.timings(list(rules.values()))
+        known = rule_status.all_of(self.connection, ids)
+        problems = self.definitions.quarantined
+        return tuple(
+            _rule(name, rules.get(name), known.get(name), problems.get(name, ()), timings.get(name))
+            for name in ids
+            if name in rules or name in problems
+        )
+
+    def _routed(self, labels: Labels, rule: Rule | None) -> Facts:
+        tree = self.definitions.tree
+        if rule is not None and rule.notification_channels:
+            why = f"the rule names its own channels: {', '.join(rule.notification_channels)}"
+            own = Step(route_id=f"{IMPLICIT}{rule.id}", depth=0, verdict=routing.Verdict.TAKEN, why=why)
+            return Facts(labels=labels, tried=(own,))
+        versions = {name: policy.version for name, policy in tree.policies.items()}
+        return Facts(labels=labels, tried=routing.trace(tree, labels), versions=versions)
+
+    def _group(self, standing: Standing) -> GroupFacts:
+        policy = self._policy(standing.route_id)
+        return GroupFacts(
+            id=standing.id,
+            route_id=standing.route_id,
+            labels=standing.labels,
+            flush_at=standing.flush_at,
+            group_wait=policy.group_wait,
+            group_interval=policy.group_interval,
+            repeat_interval=policy.repeat_interval,
+            told_at=standing.told_at,
+        )
+
+    def _policy(self, route_id: str) -> Policy:
+        """The timings of a route; the root's stand in for an implicit one and for one that is gone."""
+        root = self.definitions.tree.root.policy
+        return self.definitions.tree.policies.get(route_id, implicit(route_id, (), root))
+
+    def _fires_at(self, alert: Alert) -> datetime | None:
+        rule = self.definitions.rules.get(alert.source)
+        if rule is None or alert.state is not State.PENDING:
+            return None
+        rows = {row.id: row for row in self.definitions.thresholds.get(rule.id, ())}
+        row = rows.get(alert.threshold_id or "")
+        hold: timedelta = rule.hold if row is None or row.hold is None else row.hold
+        return alert.active_at + hold
+
+
+def _concerns(entry: Entry, number: int, stays: Sequence[Stay]) -> bool:
+    """Whether a row is about the alert: it names it, or it is a decision on its group while it was in there."""
+    if entry.subject_type is ledger.Subject.ALERT or number in entry.alert_ids:
+        return True
+    during = (stay for stay in stays if str(stay.group_id) == entry.subject_id and stay.joined_at <= entry.at)
+    return entry.kind is ledger.Kind.DECISION and any(
+        stay.left_at is None or entry.at < stay.left_at for stay in during
+    )
+
+
+def _event(entry: Entry) -> Event:
+    kind = Kind(entry.kind.value)
+    return Event(
+        at=entry.at,
+        kind=kind,
+        reason=entry.reason,
+        subject=_subject(entry, kind),
+        alert_ids=frozenset(entry.alert_ids),
+        detail=entry.detail,
+    )
+
+
+def _subject(entry: Entry, kind: Kind) -> Subject:
+    """The definition a row went by, where it names one, else whatever it happened to."""
+    detail: Mapping[str, Any] = entry.detail
+    match kind:
+        case Kind.TRANSITION:
+            return Subject(type="rule", id=detail["rule_id"], version=detail["rule_version"])
+        case Kind.PLACEMENT:
+            return Subject(type="route", id=detail["route_id"], version=detail["route_version"])
+        case Kind.ATTEMPT:
+            return Subject(type="channel", id=detail["channel"])
+        case Kind.MUTE if "by" in detail:
+            return Subject(type=entry.reason, id=detail["by"])
+        case _:
+            return Subject(type=entry.subject_type.value, id=entry.subject_id)
+
+
+def _rule(
+    name: str, rule: Rule | None, status: RuleStatus | None, problems: Sequence[Problem], timing: Clocked | None
+) -> RuleFacts:
+    return RuleFacts(
+        id=name,
+        rule=rule,
+        health="unknown" if status is None else status.health.value,
+        since=None if status is None else status.changed_at,
+        error=None if status is None else status.last_error,
+        problems=tuple(problem.message for problem in problems),
+        evaluated_at=None if timing is None else timing.next_evaluation_at,
+    )
+
+
+def _imagined(labels: Labels, now: datetime) -> Alert:
+    """An alert that nobody has seen, numbered 0 as no row is."""
+    return Alert(
+        source="", labels=labels, sample_labels=labels, state=State.FIRING, value=0.0, active_at=now, fired_at=now, id=0
+    )

@@ -1,0 +1,299 @@
+"""Why somebody was told, or was not: each verdict as the engine comes to it, in its sentence, its steps and what is next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from engine.core.outcome import Failed, FailureReason
+from engine.core.storyline import Explanation, Kind, Verdict
+from engine.explain import Explainer
+from engine.prometheus import QueryError, QueryErrorKind
+from engine.store.tables import inhibit_rules, routes, silences, thresholds, time_intervals
+from rules.labels import Labels
+from tests.scenarios.conftest import Begin
+from tests.scenarios.test_firing import BREACH, HOST, rule
+from tests.scenarios.world import START, World
+
+LABELS = {"alertname": "Errors", "host": "a"}
+
+
+def explain(world: World, *, at: float | None = None, **labels: str) -> Explanation:
+    """What is answered now, or as of `at`, for the alert with these labels; by default that of host a."""
+    service = world.service
+    with service.database.read() as connection:
+        now = service.database.now(connection)
+        explainer = Explainer(
+            connection=connection,
+            definitions=service.feed.refresh(connection),
+            mutes=partial(service.mutes, connection),
+            timings=partial(service.timings, connection),
+        )
+        wanted = Labels(labels or LABELS)
+        if at is None:
+            return explainer.labelled(wanted, now)
+        found = explainer.named(wanted.fingerprint(), START + timedelta(seconds=at), now)
+    assert found is not None
+    return found
+
+
+def declare(world: World, table: Table, **columns: Any) -> None:
+    with world.service.database.write() as connection:
+        connection.execute(table.insert().values(columns))
+
+
+def fires(world: World, **columns: object) -> None:
+    rule(world, **columns)
+    world.returns(BREACH, (HOST, 12))
+
+
+def kinds(found: Explanation) -> list[str]:
+    return [step.kind.value for step in found.steps]
+
+
+def said(found: Explanation, kind: Kind) -> list[str]:
+    return [step.reason for step in found.steps if step.kind is kind]
+
+
+def test_an_alert_that_was_told_says_whom_and_when(world: World) -> None:
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is Verdict.TOLD
+    assert "last told: hook at 2026-01-01 00:00:" in found.summary
+    assert [kind for kind in kinds(found) if kind in ("transition", "placement", "decision", "attempt")] == [
+        "transition",
+        "placement",
+        "decision",
+        "attempt",
+    ]
+    assert said(found, Kind.DECISION) == ["hook is told of it: first notification"]
+    assert found.next is not None
+    assert "repeats it" in found.next.action
+
+
+def test_an_alert_told_before_says_when_it_is_told_again(world: World) -> None:
+    fires(world)
+    world.until(100)
+    found = explain(world)
+    assert found.verdict is Verdict.ALREADY_TOLD
+    assert found.next is not None
+    assert found.next.at is not None
+    again = (found.next.at - START).total_seconds()
+    world.until(again - 1)
+    assert len(world.told("WebhookUrl")) == 1
+    world.until(again)
+    assert [at for at, _ in world.told("WebhookUrl")][1:] == [again]
+
+
+def test_a_pending_alert_says_until_when_it_has_to_hold(world: World) -> None:
+    fires(world, for_seconds=60)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is Verdict.PENDING
+    assert found.next is not None
+    assert found.next.at is not None
+    assert "has to hold" in found.summary
+    world.until((found.next.at - START).total_seconds())
+    assert explain(world).verdict is Verdict.WAITING
+
+
+def test_an_alert_whose_group_waits_says_when_it_is_flushed(world: World) -> None:
+    world.sql("UPDATE routes SET group_wait_seconds = 60")
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert (found.verdict, found.next is not None) == (Verdict.WAITING, True)
+    assert "has not been flushed yet" in found.summary
+
+
+def test_a_resolved_alert_says_when_it_ended_and_who_knows(world: World) -> None:
+    fires(world)
+    world.until(25)
+    world.returns(BREACH)
+    world.until(100)
+    found = explain(world)
+    assert (found.verdict, found.next) == (Verdict.RESOLVED, None)
+    assert "condition_ended" in found.summary
+    assert "hook is told of its end: all alerts resolved" in said(found, Kind.DECISION)
+
+
+def test_an_alert_that_never_fired_says_so(world: World) -> None:
+    fires(world, for_seconds=60)
+    world.until(25)
+    world.returns(BREACH)
+    world.until(40)
+    found = explain(world)
+    assert found.verdict is Verdict.RESOLVED
+    assert "never fired" in found.summary
+
+
+def test_a_silence_is_named_with_its_end(world: World) -> None:
+    times = {"starts_at": START, "ends_at": START + timedelta(seconds=500)}
+    declare(world, silences, id="s", matchers=["alertname=Errors"], comment="known", **times)
+    fires(world)
+    world.until(60)
+    found = explain(world)
+    assert found.verdict is Verdict.SILENCED
+    assert "silence 's' until 2026-01-01 00:08:20Z" in found.summary
+    assert "nobody was told" in found.summary
+    assert found.next is not None
+    assert found.next.at == START + timedelta(seconds=500)
+
+
+def test_an_inhibition_is_named(world: World) -> None:
+    declare(world, inhibit_rules, id="i", source_matchers=["alertname=Down"], target_matchers=["alertname=Errors"])
+    fires(world)
+    rule(world, id="down", name="Down", metric_name="down")
+    world.returns("(down\n) > 10", ({"host": "a"}, 12))
+    world.until(60)
+    found = explain(world)
+    assert found.verdict is Verdict.INHIBITED
+    assert "inhibition 'i'" in found.summary
+
+
+def test_an_interval_is_named(world: World) -> None:
+    declare(
+        world, time_intervals, name="night", time_intervals=[{"times": [{"start_time": "00:00", "end_time": "06:00"}]}]
+    )
+    declare(world, routes, id="r1", parent_id="root", matchers=["alertname=Errors"], mute_time_intervals=["night"])
+    fires(world)
+    world.until(60)
+    found = explain(world)
+    assert found.verdict is Verdict.INTERVAL
+    assert "mute_time_interval 'night' until 2026-01-01 06:00:00Z" in found.summary
+
+
+def test_a_higher_level_is_named(world: World) -> None:
+    rule(world, severity="warning")
+    declare(world, thresholds, id="t", rule_id="r", threshold=50, severity="critical")
+    world.returns(BREACH, (HOST, 60))
+    world.until(60)
+    found = explain(world, alertname="Errors", host="a", severity="warning")
+    assert found.verdict is Verdict.LEVEL
+    assert "kept quiet by level 'r'" in found.summary
+    above = explain(world, alertname="Errors", host="a", severity="critical")
+    assert "against the threshold 50.0 of row 't'" in said(above, Kind.TRANSITION)[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [(FailureReason.UNREACHABLE, Verdict.CHANNEL_DOWN), (FailureReason.RATE_LIMITED, Verdict.RATE_LIMITED)],
+)
+def test_a_channel_that_fails_is_named_with_its_next_attempt(
+    world: World, reason: FailureReason, verdict: Verdict
+) -> None:
+    failure = Failed(reason=reason, retryable=True, detail="it said no")
+    world.outcomes["WebhookUrl"] = [failure] * 50
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is verdict
+    assert f"hook did not take the message at attempt 1 ({reason.value}: it said no)" in said(found, Kind.ATTEMPT)[0]
+    assert found.next is not None
+    assert found.next.action == "the message to hook is tried"
+
+
+def test_a_message_that_was_given_up_says_so(world: World) -> None:
+    world.outcomes["WebhookUrl"] = [Failed(reason=FailureReason.CLIENT_ERROR, retryable=False, detail="HTTP 404")]
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is Verdict.CHANNEL_DOWN
+    assert "given up" in found.summary
+    assert found.next is not None
+    assert "is flushed" in found.next.action
+
+
+def test_a_channel_without_an_address_is_named(world: World) -> None:
+    world.sql("UPDATE channels SET url = 'env:NOWHERE' WHERE name = 'hook'")
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is Verdict.CHANNEL_UNCONFIGURED
+    assert "only the log: hook (" in found.summary
+
+
+def test_an_alert_that_no_route_sends_anywhere_says_so(world: World) -> None:
+    world.sql("UPDATE routes SET channels = '[]'")
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert found.verdict is Verdict.UNROUTED
+    assert said(found, Kind.ROUTE) == ["route 'root' taken: it matches"]
+
+
+def test_record_mode_says_who_would_have_been_told(begin: Begin) -> None:
+    world = begin(TOCSIN_EVALUATION_INTERVAL="10s", TOCSIN_DELIVERY="record")
+    world.sql("UPDATE routes SET channels = '[\"log\"]', group_wait_seconds = 5")
+    fires(world)
+    world.until(40)
+    found = explain(world)
+    assert found.verdict is Verdict.RECORD_MODE
+    assert "log would be told" in found.summary
+
+
+def test_a_rule_without_data_says_so_of_an_alert_never_seen(world: World) -> None:
+    rule(world)
+    world.until(30)
+    found = explain(world)
+    assert found.verdict is Verdict.NO_DATA
+    assert found.next is not None
+    assert found.next.action == "rule 'r' is evaluated"
+
+
+def test_a_rule_that_cannot_be_evaluated_says_why(world: World) -> None:
+    rule(world)
+    world.fails(BREACH, QueryError(QueryErrorKind.TIMEOUT, "query timed out"))
+    world.until(30)
+    found = explain(world)
+    assert found.verdict is Verdict.EVALUATION_FAILING
+    assert "query timed out" in found.summary
+
+
+def test_a_rule_set_aside_says_why(world: World) -> None:
+    world.sql("INSERT INTO alert_rules (id, name, expr) VALUES ('bad', 'Errors', 'sum(')")
+    world.until(30)
+    found = explain(world)
+    assert found.verdict is Verdict.QUARANTINED
+    assert "rule 'bad' is set aside" in found.summary
+
+
+def test_a_disabled_rule_is_named_whether_or_not_it_ever_fired(world: World) -> None:
+    rule(world, enabled=False)
+    world.until(30)
+    assert explain(world).verdict is Verdict.DISABLED
+    world.sql("UPDATE alert_rules SET enabled = :on", on=True)
+    world.returns(BREACH, (HOST, 12))
+    world.until(80)
+    world.sql("UPDATE alert_rules SET enabled = :off", off=False)
+    world.until(120)
+    found = explain(world)
+    assert found.verdict is Verdict.DISABLED
+    assert "because its rule was disabled" in found.summary
+
+
+def test_what_nobody_has_seen_is_told_with_the_way_it_would_take(world: World) -> None:
+    times = {"starts_at": START, "ends_at": START + timedelta(seconds=500)}
+    declare(world, silences, id="s", matchers=["team=db"], comment="known", **times)
+    declare(world, routes, id="db", parent_id="root", matchers=["team=db"])
+    world.until(30)
+    found = explain(world, alertname="Nothing", team="db")
+    assert found.verdict is Verdict.NEVER_SEEN
+    assert "no rule has this name; it would take route 'db' and be kept quiet by silence 's'" in found.summary
+    assert kinds(found) == ["route", "route", "mute"]
+
+
+def test_the_past_is_told_as_it_was_with_what_came_next(world: World) -> None:
+    fires(world, for_seconds=30)
+    world.until(200)
+    then = explain(world, at=20)
+    assert then.verdict is Verdict.PENDING
+    assert then.next is not None
+    assert then.next.action.startswith("pending → firing (held)")
+    assert all(step.at <= START + timedelta(seconds=20) for step in then.steps)
+    assert explain(world, at=200).verdict is Verdict.ALREADY_TOLD
