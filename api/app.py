@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from api import faults, health, reference
+from api import faults, health, prometheus, reference
 from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
 from api.middleware import BodyLimit, RequestMetrics
@@ -106,6 +106,7 @@ def create_app(service: Backend) -> FastAPI:
     app.include_router(reference.router)
     for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
+    app.include_router(prometheus.router, dependencies=bearer, responses=_REFUSALS)
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit)
     app.add_middleware(Authentication, gate=_gate(service))

@@ -223,22 +223,27 @@ def _kinds(schema: Document) -> Iterator[str]:
     elif "anyOf" in schema:
         for one in schema["anyOf"]:
             yield from _kinds(one)
-    elif "enum" in schema or "const" in schema:
-        values = schema.get("enum", [schema.get("const")])
-        yield " or ".join(f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>" for value in values)
+    elif values := _values(schema):
+        yield " or ".join(map(_literal, values))
     elif schema.get("type") == "array":
         yield f"list of {_kind(schema.get('items', {}))}"
     elif "type" in schema:
         yield escape(schema.get("format", schema["type"]))
 
 
+def _values(schema: Document) -> list[object]:
+    return [schema["const"]] if "const" in schema else list(schema.get("enum", ()))
+
+
 def _default(schema: Document) -> str:
     """The default, where it is worth telling."""
     if schema.get("default") is None:
         return ""
-    return (
-        f" <span class='dim'>Default <code>{escape(json.dumps(schema['default'], ensure_ascii=False))}</code>.</span>"
-    )
+    return f" <span class='dim'>Default {_literal(schema['default'])}.</span>"
+
+
+def _literal(value: object) -> str:
+    return f"<code>{escape(json.dumps(value, ensure_ascii=False))}</code>"
 
 
 def _example(schema: Document, shapes: Document) -> str:

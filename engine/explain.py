@@ -118,15 +118,19 @@ class Explainer:
         )
 
     def _events(self, number: int, stays: Sequence[Stay], at: datetime) -> tuple[Event, ...]:
-        own, groups = {str(number)}, {str(stay.group_id) for stay in stays}
-        kinds = ((ledger.Subject.ALERT, own), (ledger.Subject.GROUP, groups))
         entries = [
-            one for kind, ids in kinds for one in ledger.newest(self.connection, kind, ids, until=at, limit=LONGEST)
+            *self._around(ledger.Subject.ALERT, {str(number)}, at),
+            *self._around(ledger.Subject.GROUP, {str(stay.group_id) for stay in stays}, at),
         ]
-        for kind, ids in kinds:
-            entries += ledger.following(self.connection, kind, ids, after=at, limit=AHEAD)
         told = [one for one in entries if one.kind.value in _TOLD and _concerns(one, number, stays)]
         return tuple(_event(one) for one in sorted(told, key=lambda one: (one.at, one.id or 0)))
+
+    def _around(self, kind: ledger.Subject, ids: set[str], at: datetime) -> list[ledger.Entry]:
+        """What the ledger says of these until `at`, and what comes right after."""
+        return [
+            *ledger.newest(self.connection, kind, ids, until=at, limit=LONGEST),
+            *ledger.following(self.connection, kind, ids, after=at, limit=AHEAD),
+        ]
 
     def _called(self, name: str) -> set[str]:
         """The rules of this name; one that is set aside without a good version goes by its id alone."""

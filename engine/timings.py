@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from engine import unit_state
 from engine.core.scheduling import Schedule
@@ -21,32 +21,46 @@ class Timing:
     last_evaluation_at: datetime | None = None
     next_evaluation_at: datetime | None = None
     last_sample_count: int | None = None
+    last_duration: timedelta | None = None
+    interval: timedelta | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+    """The current value of each active alert, by its row's number as text."""
 
 
 def timings(
     connection: Connection, rules: Collection[Rule], schedule_of: Callable[[Rule], Schedule]
 ) -> dict[str, Timing]:
     """The timing of each rule that is evaluated at all: enabled, and fit to be asked."""
-    unit_of = {rule.id: unit_id for rule in rules if (unit_id := _unit(rule, schedule_of)) is not None}
+    schedules = {rule.id: schedule for rule in rules if (schedule := _schedule(rule, schedule_of)) is not None}
+    unit_of = {rule_id: schedule.id for rule_id, schedule in schedules.items()}
     found = units.by_id(connection, set(unit_of.values()))
     states = {unit_id: unit_state.decode(unit.state) for unit_id, unit in found.items() if unit.state is not None}
     told = {}
     for rule_id, unit_id in unit_of.items():
         if unit_id in found:
             last = states.get(unit_id, {}).get(rule_id)
-            told[rule_id] = Timing(
-                last_evaluation_at=None if last is None else found[unit_id].last_slot,
-                next_evaluation_at=found[unit_id].due_at,
-                last_sample_count=None if last is None else last.sample_count,
-            )
+            told[rule_id] = _timing(found[unit_id], last, schedules[rule_id].interval)
     return told
 
 
-def _unit(rule: Rule, schedule_of: Callable[[Rule], Schedule]) -> str | None:
+def _timing(unit: units.Unit, last: unit_state.RuleTiming | None, interval: timedelta) -> Timing:
+    if last is None:
+        return Timing(next_evaluation_at=unit.due_at, interval=interval)
+    return Timing(
+        last_evaluation_at=unit.last_slot,
+        next_evaluation_at=unit.due_at,
+        last_sample_count=last.sample_count,
+        last_duration=last.duration,
+        interval=interval,
+        values=last.values,
+    )
+
+
+def _schedule(rule: Rule, schedule_of: Callable[[Rule], Schedule]) -> Schedule | None:
     if not rule.enabled:
         return None
     try:
-        return schedule_of(rule).id
+        return schedule_of(rule)
     except RulesError:
         # Set aside: the row cannot be asked, and its last good version may ask something else.
         return None

@@ -15,12 +15,6 @@ from engine.store.definition_table import HOLDS
 
 __all__ = ["CONFLICTS", "OUT_OF_REACH", "UNSTORABLE", "Connection", "holding"]
 
-
-def holding(connection: Connection) -> Connection:
-    """The connection, which from now on keeps others from changing what it gets. On SQLite there is but one writer anyway."""
-    return connection.execution_options(**{HOLDS: True})
-
-
 OUT_OF_REACH: Final = (OperationalError, InterfaceError, PoolTimeout)
 """The database cannot be reached, is locked for too long, or has no connection left: try again later."""
 
@@ -29,3 +23,8 @@ CONFLICTS: Final = IntegrityError
 
 UNSTORABLE: Final = DataError
 """The database is well and cannot take this value: a NUL in a text, on PostgreSQL even in a question."""
+
+
+def holding(connection: Connection) -> Connection:
+    """The connection, which from now on keeps others from changing what it gets. On SQLite there is but one writer anyway."""
+    return connection.execution_options(**{HOLDS: True})

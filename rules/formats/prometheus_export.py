@@ -102,15 +102,15 @@ def _lost(rule: Rule, thresholds: int) -> Iterator[str]:
     for name, span in {**spans, "query_offset": rule.query_offset}.items():
         if span is not None and span % _MILLISECOND:
             yield f"{name} of {span.total_seconds():g} s, cut to whole milliseconds"
-    said = {
-        "notification_channels": ", ".join(rule.notification_channels),
-        "no_data": rule.no_data if rule.no_data is not NoData.OK else "",
-        "missing_series": rule.missing_series if rule.missing_series is not MissingSeries.RESOLVE else "",
-        "on_error": rule.on_error if rule.on_error is not OnError.KEEP else "",
-        "datasource": rule.datasource if rule.datasource != DEFAULT_DATASOURCE else "",
-        "team": rule.team,
+    said_and_usual: dict[str, tuple[str, str]] = {
+        "notification_channels": (", ".join(rule.notification_channels), ""),
+        "no_data": (rule.no_data, NoData.OK),
+        "missing_series": (rule.missing_series, MissingSeries.RESOLVE),
+        "on_error": (rule.on_error, OnError.KEEP),
+        "datasource": (rule.datasource, DEFAULT_DATASOURCE),
+        "team": (rule.team, ""),
     }
-    yield from (f"{name} {str(text)!r}" for name, text in said.items() if text)
+    yield from (f"{name} {str(said)!r}" for name, (said, usual) in said_and_usual.items() if said != usual)
     if thresholds:
         yield f"{thresholds} threshold row{'s' if thresholds > 1 else ''}"
 

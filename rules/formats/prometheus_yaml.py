@@ -127,16 +127,23 @@ class _Reader:
     def rule(self, node: Node, at: int, group: _Group) -> Iterator[Rule]:
         place = f"{group.label}rule {at + 1}"
         fields = self.mapping(node, place, _RULE)
-        alert, record = (self.text(fields.get(name), name, f"{place}: ") for name in ("alert", "record"))
-        label = f"{place} ({alert or record}): " if alert or record else f"{place}: "
-        if bool(alert) == bool(record):
-            message = "both alert and record are given; keep one" if alert else "neither alert nor record is given"
-            self.tell(fields.get("record", node) if alert else node, "alert", label + message)
+        alert, record, label = self.names(node, place, fields)
         rule = self.declared(node, alert, fields, group, label)
         if record:
             self.recording(node, record, rule, fields, label)
         elif alert:
             yield self.alerting(node, rule, fields, label)
+
+    def names(self, node: Node, place: str, fields: Mapping[str, Node]) -> tuple[str, str, str]:
+        """The names of the alert and of the record, of which there should be one, and how problems call the rule."""
+        alert, record = (self.text(fields.get(name), name, f"{place}: ") for name in ("alert", "record"))
+        named = alert or record
+        label = f"{place} ({named}): " if named else f"{place}: "
+        if alert and record:
+            self.tell(fields.get("record", node), "alert", f"{label}both alert and record are given; keep one")
+        elif not named:
+            self.tell(node, "alert", f"{label}neither alert nor record is given")
+        return alert, record, label
 
     def declared(self, node: Node, alert: str, fields: Mapping[str, Node], group: _Group, label: str) -> Rule:
         expr = self.text(fields.get("expr"), "expr", label)

@@ -151,9 +151,7 @@ class _Composer:
         """The node that the event begins or names."""
         match event:
             case yaml.ScalarEvent():
-                node = self._made(event, Kind.SCALAR)
-                node.text, node.quoted = event.value, bool(event.style) or event.tag == _TEXT_TAG
-                node.is_null = event.tag == _NULL_TAG or (not node.quoted and event.value in _NULLS)
+                node = self._scalar(event)
             case yaml.SequenceStartEvent():
                 node = self._opened(self._made(event, Kind.LIST))
             case yaml.MappingStartEvent():
@@ -166,6 +164,12 @@ class _Composer:
                 return None
             case _:
                 return None
+        return node
+
+    def _scalar(self, event: Any) -> Node:
+        node = self._made(event, Kind.SCALAR)
+        node.text, node.quoted = event.value, bool(event.style) or event.tag == _TEXT_TAG
+        node.is_null = event.tag == _NULL_TAG or (not node.quoted and event.value in _NULLS)
         return node
 
     def _made(self, event: Any, kind: Kind) -> Node:

@@ -65,6 +65,14 @@ GET /api/v1/alerts/{fingerprint}/explain
 POST /api/v1/explain
 GET /api/v1/notifications
 GET /api/v1/notifications/{notification_id}
+GET /prometheus/api/v1/rules
+GET /prometheus/api/v1/alerts
+GET /prometheus/api/v1/status/buildinfo
+GET POST /prometheus/api/v1/query
+GET POST /prometheus/api/v1/query_range
+GET POST /prometheus/api/v1/series
+GET POST /prometheus/api/v1/labels
+GET /prometheus/api/v1/label/{name}/values
 """
 SILENCE: Final = """
 POST /api/v1/silences

@@ -138,9 +138,11 @@ def test_nobody_comes_between_the_last_look_at_a_definition_and_its_end(
     api.put("/api/v1/rules/one", json=RULE)
 
     def delete(connection: Connection, key: str) -> bool:
-        with pytest.raises(OUT_OF_REACH), database.write("somebody") as other:
-            other.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
-            other.exec_driver_sql(statement)
+        with database.engine.connect() as other:
+            other.exec_driver_sql("SET lock_timeout = '100ms'")
+            with pytest.raises(OUT_OF_REACH):
+                other.exec_driver_sql(statement)
+            other.invalidate()
         return store.delete(connection, key)
 
     noun = edits.Noun(word="rule", get=store.get, put=store.put, delete=delete, document=RULES.document)

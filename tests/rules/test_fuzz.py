@@ -8,6 +8,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Final
@@ -233,10 +234,12 @@ def test_a_reader_keeps_nothing_of_what_it_was_given(name: str) -> None:
     read(0)
     tracemalloc.start()
     try:
-        read(1000)
-        before, _ = tracemalloc.get_traced_memory()
-        read(2000)
-        after, _ = tracemalloc.get_traced_memory()
+        sizes = []
+        for round_ in range(1, 6):
+            read(1000 * round_)
+            sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    assert after - before < 10_000, "200 texts have left more than 50 bytes each"
+    # What the interpreter itself sets aside comes in one round or another; what a reader keeps comes in each.
+    grown = min(after - before for before, after in pairwise(sizes))
+    assert grown < 10_000, "200 texts have left more than 50 bytes each, every time"
