@@ -5,6 +5,7 @@ Answers and errors have Prometheus' shape (P:web/api/v1/api.go); what asks for s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Annotated, Any, Final
@@ -28,6 +29,7 @@ router = APIRouter(prefix="/prometheus/api/v1", tags=["prometheus"], include_in_
 
 _ACTIVE: Final = (State.PENDING, State.FIRING)
 _BATCH: Final = 1000
+_COUNT: Final = re.compile("[0-9]{0,8}[1-9][0-9]{0,8}", re.ASCII)
 _SPOKEN: Final = "3.0.0"
 """The version whose answers these are; Grafana chooses what to ask for by it."""
 _NO_QUERIES: Final = "Tocsin does not answer queries; ask the Prometheus that its rules are evaluated against"
@@ -187,12 +189,15 @@ def _paged(groups: list[dict[str, Any]], limit: str, token: str) -> dict[str, An
         if token:
             raise _BadDataError("group_limit needs to be present in order to paginate over the groups")
         return {"groups": groups}
-    if not (limit.isascii() and limit.isdigit() and len(limit) < 10 and int(limit) > 0):
+    if not _COUNT.fullmatch(limit):
         raise _BadDataError(f"group_limit {limit[:40]!r} is not a number above 0")
     tokens = [sha256(f"{group['file']};{group['name']}".encode()).hexdigest() for group in groups]
     if token and token not in tokens:
         raise _BadDataError(f"invalid group_next_token {token[:80]!r}; were rule groups changed?")
-    start = tokens.index(token) if token else 0
-    end = start + int(limit)
+    return _page(groups, tokens, start=tokens.index(token) if token else 0, count=int(limit))
+
+
+def _page(groups: list[dict[str, Any]], tokens: list[str], *, start: int, count: int) -> dict[str, Any]:
+    end = start + count
     following = {"groupNextToken": tokens[end]} if end < len(tokens) else {}
     return {"groups": groups[start:end], **following}

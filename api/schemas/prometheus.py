@@ -59,14 +59,8 @@ def go_number(value: float) -> str:
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
-    assert isinstance(exponent, int)
-    text = "".join(map(str, digits)).lstrip("0") or "0"
-    power = exponent + len(text) - 1 if text != "0" else 0
-    text = text.rstrip("0") or "0"
-    return (
-        f"{'-' if sign else ''}{text[0]}{'.' if text[1:] else ''}{text[1:]}e{'-' if power < 0 else '+'}{abs(power):02}"
-    )
+    mantissa, _, power = format(Decimal(repr(value)).normalize(), "e").partition("e")
+    return f"{mantissa}e{power[0]}{power[1:]:0>2}"
 
 
 def go_time(moment: datetime | None) -> str:
@@ -95,7 +89,6 @@ def rule_document(facts: RuleFacts, *, with_alerts: bool) -> dict[str, Any]:
     rule, timing, status, alerts = facts
     values = {} if timing is None else timing.values
     last = None if timing is None else timing.last_evaluation_at
-    duration = None if timing is None else timing.last_duration
     error = _error(status)
     return {
         "state": _state(alerts, last),
@@ -108,10 +101,14 @@ def rule_document(facts: RuleFacts, *, with_alerts: bool) -> dict[str, Any]:
         **({"alerts": [alert_document(alert, values) for alert in alerts]} if with_alerts else {}),
         "health": "unknown" if status is None else _HEALTH.get(status.health, "ok"),
         **({"lastError": error} if error else {}),
-        "evaluationTime": 0.0 if duration is None else duration.total_seconds(),
+        "evaluationTime": _evaluation_seconds(timing),
         "lastEvaluation": go_time(last),
         "type": "alerting",
     }
+
+
+def _evaluation_seconds(timing: Timing | None) -> float:
+    return 0.0 if timing is None or timing.last_duration is None else timing.last_duration.total_seconds()
 
 
 def _error(status: RuleStatus | None) -> str:
