@@ -136,17 +136,22 @@ def _chosen(
     """The enabled rules that each kind of filter lets through, in the order of file and group."""
     with service.database.read() as connection:
         rules = service.feed.refresh(connection).rules.values()
-    found = [
-        rule
-        for rule in rules
-        if rule.enabled
-        and all(
-            not names or it in names
-            for names, it in zip(wanted, (rule.name, group_of(rule), file_of(rule)), strict=True)
-        )
-        and (not sets or any(all(one.matches(static_labels(rule)) for one in each) for each in sets))
-    ]
+    found = [rule for rule in rules if rule.enabled and _is_named(rule, wanted) and _matches_any(rule, sets)]
     return sorted(found, key=lambda rule: (file_of(rule), group_of(rule)))
+
+
+def _is_named(rule: Rule, wanted: Sequence[Sequence[str] | None]) -> bool:
+    """Whether the rule's name, group and file are among those asked for; nothing asked for means all."""
+    own = (rule.name, group_of(rule), file_of(rule))
+    return all(not names or it in names for names, it in zip(wanted, own, strict=True))
+
+
+def _matches_any(rule: Rule, sets: Sequence[tuple[Matcher, ...]]) -> bool:
+    """Whether all matchers of one set match the rule's own labels; without sets every rule does."""
+    if not sets:
+        return True
+    labels = static_labels(rule)
+    return any(all(matcher.matches(labels) for matcher in each) for each in sets)
 
 
 def _active(connection: Connection) -> Iterator[Alert]:
