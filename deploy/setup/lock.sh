@@ -13,7 +13,7 @@ command -v uv >/dev/null || "$python" -m pip install --quiet --disable-pip-versi
 PATH=$(dirname "$python"):$PATH
 
 compile() {
-    uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+    uv pip compile --quiet --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-header \
         --python-version 3.11 ${upgrade:+"$upgrade"} "$@"
 }
 
