@@ -78,13 +78,8 @@ def list_rules(
 def list_alerts(service: Service) -> JSONResponse:
     """Every pending and firing alert of the rules, as Prometheus tells them."""
     with service.database.read() as connection:
-        rules = list(service.feed.refresh(connection).rules.values())
-        timings = service.timings(connection, rules)
-        found = [
-            alert_document(alert, timings[alert.source].values if alert.source in timings else {})
-            for alert in _active(connection)
-        ]
-    return _answer({"alerts": found})
+        found = service.present(connection, list(_active(connection)))
+    return _answer({"alerts": [alert_document(alert) for alert in found]})
 
 
 @router.get("/status/buildinfo")
@@ -167,7 +162,8 @@ def _grouped(service: Backend, rules: Sequence[Rule], *, with_alerts: bool) -> l
         timings = service.timings(connection, rules)
         statuses = rule_status.all_of(connection, [rule.id for rule in rules])
         active: dict[str, list[Alert]] = {}
-        for alert in _active(connection):
+        found = list(_active(connection))
+        for alert in service.present(connection, found) if with_alerts else found:
             active.setdefault(alert.source, []).append(alert)
     groups: dict[tuple[str, str], dict[str, Any]] = {}
     for rule in rules:

@@ -16,6 +16,7 @@ from itertools import chain
 import structlog
 
 from engine import unit_state
+from engine.asking import Asking, Deadline
 from engine.core.alert import TransitionReason
 from engine.core.evaluation import resolve_all
 from engine.core.scheduling import Schedule
@@ -150,6 +151,7 @@ class Evaluator:
         if replies:
             self.datasource_health(datasource.name, failures[0] if len(failures) == len(replies) else None)
         gap = schedule.interval * missed
+        deadline = Deadline(self.querying.monotonic)
         return {
             name: self.judge.judge(
                 rule,
@@ -159,6 +161,7 @@ class Evaluator:
                 slot=slot,
                 gap=gap,
                 refinement=self.refining.refinement(rule, rows.get(name, ()), self._ranks),
+                ask=Asking(lambda text: self.querying.one(datasource, text, slot), deadline),
             )
             for name, rule in rules.items()
         }

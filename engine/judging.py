@@ -5,7 +5,7 @@ Between the pure decision (core.evaluation) and the loop: it renders templates a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -64,11 +64,18 @@ def is_limited(status: RuleStatus | None) -> bool:
     return status is not None and any(problem["field"] == LIMIT for problem in status.problems)
 
 
+Ask = Callable[[str], Sequence[Sample]]
+"""Answers what a template asks Prometheus, at the slot."""
+Expand = Callable[[str, Sample], str]
+"""A template's text for a sample."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges rules; `external_url` is what templates see as `$externalURL`."""
+    """Judges rules; the fields are what templates see as `$externalURL` and `$externalLabels`."""
 
     external_url: str
+    external_labels: Labels = field(default_factory=Labels)
 
     def judge(
         self,
@@ -80,13 +87,25 @@ class Judge:
         slot: datetime,
         gap: timedelta,
         refinement: Refinement = PLAIN,
+        ask: Ask | None = None,
     ) -> Judgement:
-        """The rule at `slot`. An error is no evidence: what it makes of the alerts, the rule's `on_error` says."""
-        evaluation, error = self._evaluated(rule, reply, credit_gap(before, gap, slot), refinement, slot)
+        """The rule at `slot`. An error is no evidence: what it makes of the alerts, the rule's `on_error` says.
+
+        `ask` answers the `query` of templates; without it there is nobody to ask.
+        """
+        expand = self._expanding(rule, slot, ask)
+        evaluation, error = _evaluated(rule, reply, credit_gap(before, gap, slot), refinement, slot, expand=expand)
         over = evaluation.over_limit > 0 if error is None else is_limited(status)
         limits = (at_limit(rule),) if over else ()
-        changes = [self._told(rule, change, error) for change in evaluation.changes]
+        changes = [
+            replace(change, alert=_worded(rule, change.alert, expand, error=error)) for change in evaluation.changes
+        ]
         rendered = {change.alert.labels: change.alert for change in changes if change.alert.state is not State.INACTIVE}
+        rendered |= {
+            labels: _worded(rule, alert, expand, error=error)
+            for labels, alert in evaluation.alerts.items()
+            if labels not in rendered and alert.rule_version != before[labels].rule_version
+        }
         after = {labels: rendered.get(labels, alert) for labels, alert in evaluation.alerts.items()}
         return Judgement(
             alerts=after,
@@ -98,42 +117,81 @@ class Judge:
             duration=reply.duration,
         )
 
-    def _evaluated(
-        self, rule: Rule, reply: Reply, before: Mapping[Labels, Alert], refinement: Refinement, slot: datetime
-    ) -> tuple[Evaluation, str | None]:
-        """The evaluation, and the error that made it fail."""
-        if reply.error is not None:
-            return failed(rule, before, slot), str(reply.error)
-        try:
-            elements = self._elements(rule, reply, before, refinement, slot)
-        except (DuplicateLabelSetError, LabelError) as refused:
-            return failed(rule, before, slot), str(refused)
-        return evaluate(rule, elements, before, slot, present=_present(rule, reply)), None
+    def annotations(self, rule: Rule, alert: Alert, value: float, at: datetime) -> Mapping[str, str]:
+        """An active alert's annotations as they read with its current value, as of `at`.
 
-    def _elements(
-        self, rule: Rule, reply: Reply, before: Mapping[Labels, Alert], refinement: Refinement, slot: datetime
-    ) -> Mapping[Labels, Element]:
-        """What is active: every sample of a rule without rows, else the levels each sample reaches."""
-        comparison = query.comparison(rule) if refinement.rows or query.watched(rule) else None
-        if comparison is None:
-            return labelled(rule, reply.samples, self._expand)
-        if not refinement.rows:
-            return labelled(rule, past(reply.samples, comparison), self._expand)
-        levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
-        return levelled(rule, reply.samples, self._expand, condition=comparison.condition, levels=levels, before=before)
+        Those that ask Prometheus stay as they were at its last transition, and so do those of an alert of the rule itself.
+        """
+        if reason_of(alert) is not None:
+            return alert.annotations
+        expand = self._expanding(rule, at, None)
+        sample = Sample(labels=alert.sample_labels, value=value)
+        return {
+            name: alert.annotations.get(name, "") if templates.uses_query(text) else expand(text, sample)
+            for name, text in rule.annotations.items()
+        }
 
-    def _told(self, rule: Rule, change: Change, error: str | None) -> Change:
-        """The change with its annotations rendered, as its alert stands at the transition."""
-        raised = reason_of(change.alert)
-        if raised is not None:
-            return replace(change, alert=replace(change.alert, annotations=told(rule, raised, error)))
-        sample = Sample(labels=change.alert.sample_labels, value=change.alert.value)
-        rendered = {name: self._expand(text, sample) for name, text in rule.annotations.items()}
-        return replace(change, alert=replace(change.alert, annotations=rendered))
+    def _expanding(self, rule: Rule, slot: datetime, ask: Ask | None) -> Expand:
+        def expand(text: str, sample: Sample) -> str:
+            data = templates.TemplateData(
+                labels=sample.labels,
+                value=sample.value,
+                external_labels=self.external_labels,
+                external_url=self.external_url,
+                query=ask,
+                now=slot,
+                alert=rule.name,
+            )
+            return templates.render_or_error(text, data)
 
-    def _expand(self, text: str, sample: Sample) -> str:
-        data = templates.TemplateData(labels=sample.labels, value=sample.value, external_url=self.external_url)
-        return templates.render_or_error(text, data)
+        return expand
+
+
+def _evaluated(
+    rule: Rule,
+    reply: Reply,
+    before: Mapping[Labels, Alert],
+    refinement: Refinement,
+    slot: datetime,
+    *,
+    expand: Expand,
+) -> tuple[Evaluation, str | None]:
+    """The evaluation, and the error that made it fail."""
+    if reply.error is not None:
+        return failed(rule, before, slot), str(reply.error)
+    try:
+        elements = _elements(rule, reply, before, refinement, slot, expand=expand)
+    except (DuplicateLabelSetError, LabelError) as refused:
+        return failed(rule, before, slot), str(refused)
+    return evaluate(rule, elements, before, slot, present=_present(rule, reply)), None
+
+
+def _elements(
+    rule: Rule,
+    reply: Reply,
+    before: Mapping[Labels, Alert],
+    refinement: Refinement,
+    slot: datetime,
+    *,
+    expand: Expand,
+) -> Mapping[Labels, Element]:
+    """What is active: every sample of a rule without rows, else the levels each sample reaches."""
+    comparison = query.comparison(rule) if refinement.rows or query.watched(rule) else None
+    if comparison is None:
+        return labelled(rule, reply.samples, expand)
+    if not refinement.rows:
+        return labelled(rule, past(reply.samples, comparison), expand)
+    levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
+    return levelled(rule, reply.samples, expand, condition=comparison.condition, levels=levels, before=before)
+
+
+def _worded(rule: Rule, alert: Alert, expand: Expand, *, error: str | None) -> Alert:
+    """The alert with its annotations rendered as it stands now: at a transition, and when its rule was edited."""
+    raised = reason_of(alert)
+    if raised is not None:
+        return replace(alert, annotations=told(rule, raised, error))
+    sample = Sample(labels=alert.sample_labels, value=alert.value)
+    return replace(alert, annotations={name: expand(text, sample) for name, text in rule.annotations.items()})
 
 
 def _present(rule: Rule, reply: Reply) -> frozenset[Labels] | None:
@@ -155,7 +213,7 @@ def _touched(before: Mapping[Labels, Alert], after: Mapping[Labels, Alert]) -> l
 def _kept(alert: Alert) -> tuple[object, ...]:
     """What is kept of an alert between its transitions, its value aside."""
     governed = alert.threshold, alert.threshold_id
-    return alert.active_at, alert.keep_firing_since, alert.absence, *governed, alert.sample_labels
+    return alert.active_at, alert.keep_firing_since, alert.absence, *governed, alert.sample_labels, alert.rule_version
 
 
 def _status(

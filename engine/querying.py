@@ -106,6 +106,14 @@ class Querying:
         left = query.left_side(rule)
         return Reply() if left is None else self._ask_each(datasource, {left}, at)[left]
 
+    def monotonic(self) -> float:
+        """The clock that queries are timed by, in seconds."""
+        return self._clock.monotonic()
+
+    def one(self, datasource: Datasource, text: str, at: datetime) -> Reply:
+        """The reply to one query at `at`."""
+        return self._ask_each(datasource, {text}, at)[text]
+
     def probe(self, datasource: Datasource, tell: Callable[[str, str | None], None]) -> None:
         """Ask in the background whether the datasource answers at all, and tell its name and error, `None` when it does."""
         connected = self._to(datasource)

@@ -31,6 +31,7 @@ from engine.judging import Judge
 from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
+from engine.present import Present
 from engine.querying import Querying
 from engine.rota import Rota
 from engine.rule_files import RuleFiles
@@ -133,6 +134,11 @@ class Service:
     def timings(self, connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
         """When these rules were last evaluated and will be next; a rule nobody evaluates is absent."""
         return timings(connection, rules, self.rota.schedule_of)
+
+    def present(self, connection: Connection, alerts: Collection[Alert]) -> list[Alert]:
+        """These alerts with the value and the annotations of their last evaluation."""
+        found = Present(self.trials.judge, self.rota.schedule_of)
+        return found.alerts(connection, alerts, self.feed.refresh(connection).rules)
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         """Send a message that says it is a test."""

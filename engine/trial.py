@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from engine.addressing import Addressing, Deliver
+from engine.asking import Asking, Deadline
 from engine.core import messages
 from engine.core.alert import Alert
 from engine.core.facts import AlertFacts, Facts
@@ -67,7 +68,8 @@ class Trials:
         refinement = Refining().refinement(rule, rows, ranks)
         refined = Refined(since=now, until=now, rows={rule.id: refinement.rows})
         reply = self.querying.ask(datasource, {rule.id: rule}, at, unseen=frozenset(), refined=refined)[rule.id]
-        judged = self.judge.judge(rule, reply, {}, None, slot=now, gap=timedelta(0), refinement=refinement)
+        asking = Asking(lambda text: self.querying.one(datasource, text, now), Deadline(self.querying.monotonic))
+        judged = self.judge.judge(rule, reply, {}, None, slot=now, gap=timedelta(0), refinement=refinement, ask=asking)
         return Trial(
             sample_count=len(reply.samples),
             alerts=tuple(judged.alerts.values()),

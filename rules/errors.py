@@ -49,7 +49,17 @@ class PromqlError(RulesError):
 
 
 class TemplateError(RulesError):
-    """A template that does not parse, or that ran out of its budget of output or steps."""
+    """A template that does not parse, fails, or ran out of its budget of output or steps.
+
+    `line` and `column` count from 1, in the template's own text, where the place is known; `reason` is the message without it.
+    """
+
+    def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+        place = "" if line is None or column is None else f"line {line}, column {column}: "
+        super().__init__(place + reason)
+        self.reason = reason
+        self.line = line
+        self.column = column
 
 
 class RuleError(RulesError):

@@ -19,6 +19,7 @@ from gotpl.runtime.sync_vm import _builtin_functions  # the only way to wrap Go'
 
 from rules.errors import TemplateError
 from rules.template_budget import MAX_TEMPLATE, Spending, budget, check_widths
+from rules.template_failures import in_go_words
 from rules.template_functions import BOUND, PURE, Element, Function, Surroundings
 
 _PREAMBLE: Final = (
@@ -51,7 +52,8 @@ _FAILURES: Final = (
 class TemplateData:
     """What a template sees: the series' own labels and value, and the world around the rule.
 
-    `query` answers PromQL at the time of the evaluation, `None` where there is none to ask; `now` is that time.
+    `query` answers PromQL at the time of the evaluation, `None` where there is none to ask; `now` is that time. `alert` is the
+    rule's name, by which a failure calls its template.
     """
 
     labels: Mapping[str, str]
@@ -60,6 +62,7 @@ class TemplateData:
     external_url: str = ""
     query: Callable[[str], Sequence[Element]] | None = None
     now: datetime | None = None
+    alert: str = ""
 
 
 def check(template: str) -> None:
@@ -85,11 +88,11 @@ def render(template: str, data: TemplateData) -> str:
 
 
 def render_or_error(template: str, data: TemplateData) -> str:
-    """The text a template makes, or `<error expanding template: …>`, which is what Prometheus then shows."""
+    """The text a template makes, or `<error expanding template: …>`, which is what Prometheus then shows, in its words."""
     try:
         return render(template, data)
     except TemplateError as error:
-        return f"<error expanding template: {error.message}>"
+        return f"<error expanding template: {in_go_words(error, template, data.alert)}>"
 
 
 @lru_cache(maxsize=2048)
@@ -153,7 +156,7 @@ def _told(error: Exception) -> TemplateError:
     if line is None or column is None:
         return TemplateError(text)
     text = text.removeprefix(f"template:{line}:{column}: ")
-    return TemplateError(f"line {line}, column {column - (len(_PREAMBLE) if line == 1 else 0)}: {text}")
+    return TemplateError(text, line=line, column=column - (len(_PREAMBLE) if line == 1 else 0))
 
 
 class _Root:

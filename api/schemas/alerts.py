@@ -44,7 +44,9 @@ EXAMPLE: Final[dict[str, Any]] = {
 
 
 class AlertOut(Output):
-    """One alert. `rule_id` is `external` for a posted one; value, annotations and reason are those of its last transition."""
+    """One alert. `rule_id` is `external` for a posted one; reason is that of its last transition, and of one that resolved value
+    and annotations too. Those of an active one are of its last evaluation.
+    """
 
     model_config = example(EXAMPLE)
     fingerprint: str

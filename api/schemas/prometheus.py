@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -71,8 +70,8 @@ def go_time(moment: datetime | None) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}Z"
 
 
-def alert_document(alert: Alert, values: Mapping[str, float]) -> dict[str, Any]:
-    """One active alert; `values` are the current ones, by row number as text."""
+def alert_document(alert: Alert) -> dict[str, Any]:
+    """One active alert, as it is at present."""
     since = alert.keep_firing_since
     return {
         "labels": dict(alert.labels),
@@ -80,14 +79,13 @@ def alert_document(alert: Alert, values: Mapping[str, float]) -> dict[str, Any]:
         "state": alert.state.value,
         "activeAt": go_time(alert.active_at),
         **({} if since is None else {"keepFiringSince": go_time(since)}),
-        "value": go_number(values.get(str(alert.id), alert.value)),
+        "value": go_number(alert.value),
     }
 
 
 def rule_document(facts: RuleFacts, *, with_alerts: bool) -> dict[str, Any]:
     """One rule; its query is the text as it was written."""
     rule, timing, status, alerts = facts
-    values = {} if timing is None else timing.values
     last = None if timing is None else timing.last_evaluation_at
     error = _error(status)
     return {
@@ -98,7 +96,7 @@ def rule_document(facts: RuleFacts, *, with_alerts: bool) -> dict[str, Any]:
         "keepFiringFor": rule.keep_firing_for.total_seconds(),
         "labels": labels_of(rule),
         "annotations": dict(rule.annotations),
-        **({"alerts": [alert_document(alert, values) for alert in alerts]} if with_alerts else {}),
+        **({"alerts": [alert_document(alert) for alert in alerts]} if with_alerts else {}),
         "health": "unknown" if status is None else _HEALTH.get(status.health, "ok"),
         **({"lastError": error} if error else {}),
         "evaluationTime": _evaluation_seconds(timing),

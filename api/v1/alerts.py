@@ -47,7 +47,7 @@ def list_alerts(
     with service.database.read() as connection:
         every = _alerts(connection, states or _ACTIVE, rule_id, cursor)
         matching = (alert for alert in every if all(matcher.matches(alert.labels) for matcher in matchers))
-        found = list(islice(matching, limit + 1))
+        found = service.present(connection, list(islice(matching, limit + 1)))
         muted = service.mutes(connection, found)
         muters = _muters(connection, muted)
         reasons = store.reasons(connection, [alert.id for alert in found if alert.id is not None])
@@ -59,7 +59,7 @@ def list_alerts(
 def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
     """One alert by the name amtool shows; where several rules make the same labels, the most alarming one."""
     with service.database.read() as connection:
-        first, *others = _named(connection, fingerprint)
+        first, *others = service.present(connection, _named(connection, fingerprint))
         muted = service.mutes(connection, [first])
         muters = _muters(connection, muted)
         reasons = store.reasons(connection, [first.id or 0])

@@ -94,7 +94,7 @@ def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, in
 
 def touch(connection: Connection, touched: Sequence[Alert]) -> None:
     """Write what an evaluation moved without a transition: when the alert became active, since when it is kept firing or
-    without its series, what threshold governs it, and the series it is about.
+    without its series, what threshold governs it, the series it is about, and what an edit of its rule made of its words.
     """
     if not touched:
         return
@@ -106,6 +106,8 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
         threshold=bindparam("against"),
         threshold_id=bindparam("governed"),
         sample_labels=bindparam("series"),
+        annotations=bindparam("words"),
+        rule_version=bindparam("version"),
     )
     rows = [
         {
@@ -116,6 +118,8 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
             "against": _threshold_text(alert),
             "governed": alert.threshold_id,
             "series": dict(alert.sample_labels),
+            "words": dict(alert.annotations),
+            "version": alert.rule_version,
         }
         for alert in touched
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
@@ -97,6 +97,10 @@ class StandIn:
 
     def timings(self, _connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
         return {rule.id: self.clocks[rule.id] for rule in rules if rule.id in self.clocks}
+
+    def present(self, _connection: Connection, alerts: Sequence[Alert]) -> Sequence[Alert]:
+        values = {number: value for clock in self.clocks.values() for number, value in clock.values.items()}
+        return [replace(alert, value=values.get(str(alert.id), alert.value)) for alert in alerts]
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         self.tested.append(channel)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -189,7 +189,7 @@ def test_a_template_that_does_not_parse_is_refused(template: str, message: str) 
         pytest.param('{{ ("x").zfill 999999999 }}', "'zfill' is not allowed", id="a costly method of Python"),
         pytest.param("{{ $value.__class__ }}", "not allowed", id="a way into Python"),
         pytest.param("{{ (toTime 1).moment }}", "<no value>", id="a field of a time"),
-        pytest.param("{{\n\n toUpper 1 }}", "line 3, column 2: ", id="the place is the user's own"),
+        pytest.param("{{\n\n toUpper 1 }}", "__alert_:3:1: ", id="the place is the user's own"),
     ],
 )
 def test_a_template_that_fails_says_why(template: str, message: str) -> None:
@@ -197,9 +197,34 @@ def test_a_template_that_fails_says_why(template: str, message: str) -> None:
     assert message in render_or_error(template, DATA)
 
 
-def test_the_text_of_a_failed_template_is_prometheus() -> None:
-    expected = "<error expanding template: line 1, column 4: function 'humanize' failed: can't convert bool to float>"
-    assert render_or_error("{{ humanize true }}", DATA) == expected
+FAILED = "<error expanding template: error executing template __alert_Hot: "
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (
+            "{{ humanize true }}",
+            '1:115: executing "__alert_Hot" at <humanize true>: error calling humanize: can\'t convert',
+        ),
+        ("é\n{{ humanize\ttrue -}}", '2:3: executing "__alert_Hot" at <humanize true>: error calling humanize: '),
+        (
+            '{{ query "no" | first | value }}',
+            '1:128: executing "__alert_Hot" at <first>: error calling first: first() ',
+        ),
+        ('{{ print (humanize "a | }} b (") }}', '1:122: executing "__alert_Hot" at <humanize "a | }} b (...>: error '),
+        ('{{ print (humanize (print "a") | toUpper) }}', 'at <humanize (print "a")>: error calling humanize: strconv.'),
+    ],
+)
+def test_the_failure_of_a_function_is_told_in_prometheus_words(template: str, words: str) -> None:
+    text = render_or_error(template, replace(DATA, alert="Hot"))
+    assert text.startswith(f"{FAILED}template: __alert_Hot:")
+    assert words in text
+
+
+def test_any_other_failure_is_told_in_our_words_within_those_of_prometheus() -> None:
+    text = render_or_error("{{ .Lables }}", replace(DATA, alert="Hot"))
+    assert text.startswith(f"{FAILED}line 1, column 4: can't evaluate field Lables; there are Labels,")
     assert render_or_error("{{ humanize 1 }}", DATA) == "1"
 
 
