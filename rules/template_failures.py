@@ -15,8 +15,6 @@ _PREAMBLE: Final = len(
 )
 """What Prometheus puts before the first line of every template, and counts."""
 _CALL: Final = re.compile(r"function '(\w+)' failed: (.*)", re.DOTALL)
-_SHOWN: Final = 20
-"""Characters Go shows of the part that failed."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`|\s+|-?\}\}|.', re.DOTALL)
 
 
@@ -28,11 +26,10 @@ def in_go_words(error: TemplateError, template: str, alert: str) -> str:
     if found is None or error.line is None or error.column is None:
         return head + error.message
     function, reason = found.groups()
-    line = template.split("\n")[error.line - 1]
-    start = _start(function, line, error.column - 1)
-    column = len(line[:start].encode()) + (_PREAMBLE if error.line == 1 else 0)
-    command = _command(line[start:])
-    shown = command if len(command) <= _SHOWN else f"{command[:_SHOWN]}..."
+    lines = template.split("\n")[error.line - 1 :]
+    start = _start(function, lines[0], error.column - 1)
+    column = len(lines[0][:start].encode()) + (_PREAMBLE if error.line == 1 else 0)
+    shown = _command("\n".join(lines)[start:])
     where = f"template: {name}:{error.line}:{column}: executing {_quoted(name)} at <{shown}>"
     return f"{head}{where}: error calling {function}: {reason}"
 

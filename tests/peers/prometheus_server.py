@@ -59,7 +59,7 @@ class PrometheusServer:
     """One real Prometheus for the length of a `with` block, with a data directory of its own.
 
     It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval`, tells `alertmanagers`
-    (host:port), and takes further command line `flags`.
+    (host:port), and takes further command line `flags`. `data` is a storage that is there already, and stays.
     """
 
     def __init__(
@@ -70,9 +70,10 @@ class PrometheusServer:
         rule_files: Sequence[Path] = (),
         alertmanagers: Sequence[str] = (),
         flags: Sequence[str] = (),
+        data: Path = Path("data"),
     ) -> None:
         self._targets, self._interval, self._rule_files = targets, interval, rule_files
-        self._alertmanagers, self._flags = alertmanagers, flags
+        self._alertmanagers, self._flags, self._data = alertmanagers, flags, data
         self._port = free_port()
         self._home = Path()
         self._process: subprocess.Popen[bytes] | None = None
@@ -143,7 +144,7 @@ class PrometheusServer:
     def _arguments(self) -> list[str]:
         return [
             "--config.file=prometheus.yml",
-            "--storage.tsdb.path=data",
+            f"--storage.tsdb.path={self._data}",
             f"--web.listen-address=127.0.0.1:{self._port}",
             "--web.enable-lifecycle",
             "--log.level=warn",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rules.errors import TemplateError
 from rules.template_budget import MAX_OUTPUT, MAX_QUERIES, MAX_SAMPLES, MAX_TEMPLATE
+from rules.template_failures import in_go_words
 from rules.templates import TemplateData, check, render, render_or_error, uses_query
 
 
@@ -207,12 +208,12 @@ FAILED = "<error expanding template: error executing template __alert_Hot: "
             "{{ humanize true }}",
             '1:115: executing "__alert_Hot" at <humanize true>: error calling humanize: can\'t convert',
         ),
-        ("é\n{{ humanize\ttrue -}}", '2:3: executing "__alert_Hot" at <humanize true>: error calling humanize: '),
+        ("é\n{{ humanize\n\ttrue -}}", '2:3: executing "__alert_Hot" at <humanize true>: error calling humanize: '),
         (
             '{{ query "no" | first | value }}',
             '1:128: executing "__alert_Hot" at <first>: error calling first: first() ',
         ),
-        ('{{ print (humanize "a | }} b (") }}', '1:122: executing "__alert_Hot" at <humanize "a | }} b (...>: error '),
+        ('{{ print (humanize "a | }} b (") }}', '1:122: executing "__alert_Hot" at <humanize "a | }} b (">: error '),
         ('{{ print (humanize (print "a") | toUpper) }}', 'at <humanize (print "a")>: error calling humanize: strconv.'),
     ],
 )
@@ -220,6 +221,14 @@ def test_the_failure_of_a_function_is_told_in_prometheus_words(template: str, wo
     text = render_or_error(template, replace(DATA, alert="Hot"))
     assert text.startswith(f"{FAILED}template: __alert_Hot:")
     assert words in text
+
+
+def test_a_failure_is_told_whatever_its_place_turns_out_to_be() -> None:
+    error = TemplateError("function 'humanize' failed: no", line=1, column=1)
+    words = (
+        'error executing template __alert_a: template: __alert_a:1:112: executing "__alert_a" at <x y>: error calling'
+    )
+    assert in_go_words(error, "x  y", "a").startswith(words)
 
 
 def test_any_other_failure_is_told_in_our_words_within_those_of_prometheus() -> None:
