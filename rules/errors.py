@@ -54,9 +54,11 @@ class TemplateError(RulesError):
     `line` and `column` count from 1, in the template's own text, where the place is known; `reason` is the message without it.
     """
 
-    def __init__(self, reason: str, *, line: int | None = None, column: int | None = None) -> None:
+    def __init__(
+        self, reason: str, *, field: str | None = None, line: int | None = None, column: int | None = None
+    ) -> None:
         place = "" if line is None or column is None else f"line {line}, column {column}: "
-        super().__init__(place + reason)
+        super().__init__(place + reason, field=field)
         self.reason = reason
         self.line = line
         self.column = column
