@@ -28,6 +28,7 @@ from api.v1 import (
     thresholds,
     time_intervals,
 )
+from engine.core.roles import Role
 from engine.telemetry import version
 
 
@@ -101,17 +102,23 @@ def create_app(service: Backend) -> FastAPI:
     app.state.service = service
     faults.install(app)
     app.include_router(health.router, responses=_REFUSALS)
+    if Role.API in service.settings.roles:
+        _surface(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Authentication, gate=_gate(service))
+    app.add_middleware(RequestMetrics, metrics=service.metrics, clock=service.clock)
+    return app
+
+
+def _surface(app: FastAPI) -> None:
+    """All but health and metrics, which every process answers."""
     # The middleware asks for the key; this says so in the schema.
     bearer = [Depends(HTTPBearer(auto_error=False, description=_KEYS))]
     app.include_router(reference.router)
     for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
     app.include_router(prometheus.router, dependencies=bearer, responses=_REFUSALS)
-    # The last one added is the first to see a request.
-    app.add_middleware(BodyLimit)
-    app.add_middleware(Authentication, gate=_gate(service))
-    app.add_middleware(RequestMetrics, metrics=service.metrics, clock=service.clock)
-    return app
 
 
 def _gate(service: Backend) -> Gate:

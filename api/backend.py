@@ -15,6 +15,7 @@ from engine.core.alert import Alert
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
+from engine.core.roles import Role
 from engine.delivery.addresses import Unconfigured
 from engine.importing import Imported
 from engine.settings import Listen
@@ -37,6 +38,8 @@ class Configuration(Protocol):
     def listen(self) -> Listen: ...
     @property
     def environment(self) -> Mapping[str, str]: ...
+    @property
+    def roles(self) -> frozenset[Role]: ...
 
 
 class Definitions(Protocol):

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -78,9 +78,14 @@ def tocsin(
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    roles: Annotated[
+        str | None,
+        typer.Option(help="What to do of evaluator, dispatcher, sender and api, with commas; by default everything."),
+    ] = None,
+) -> None:
     """Evaluate rules, tell people, and answer the API, until SIGTERM or Ctrl-C."""
-    settings = _settings()
+    settings = _settings({} if roles is None else {"TOCSIN_ROLES": roles})
     from api.app import create_app
     from engine.service import build
     from engine.telemetry import configure_logging
@@ -246,11 +251,11 @@ def _leave_by_force_after(span: timedelta) -> None:
     timer.start()
 
 
-def _settings() -> Settings:
+def _settings(also: Mapping[str, str] | None = None) -> Settings:
     from engine.settings import SettingsError, load
 
     try:
-        return load(os.environ)
+        return load({**os.environ, **(also or {})})
     except SettingsError as error:
         _give_up(str(error), WRONG)
 

@@ -70,27 +70,31 @@ class Evaluator:
     _busy: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _orphans_at: datetime | None = None
+    _noted: Definitions | None = None
 
     def tick(self) -> datetime | None:
         """Hand every due unit to the pool; answers when the next one is due."""
         with self.database.read() as connection:
             now = self.database.now(connection)
             definitions = self.feed.refresh(connection)
-        changed = self.rota.keep(definitions, now)
+        with self._guard:
+            busy = frozenset(self._busy)
+        changed = self.rota.keep(definitions, now, busy)
         self.metrics.definition_version.set(definitions.version)
         if changed or self._orphans_at is None or now >= self._orphans_at:
             self._orphans_at = now + ORPHAN_CHECK
             self._read_ranks()
-            self._end_orphans(definitions, now)
-        if changed:
+            if self.rota.is_first:
+                self._end_orphans(definitions, now)
+        if self.rota.is_first and self._noted is not definitions:
             self._note_quarantined(definitions, now)
+            self._noted = definitions
         with self.database.read() as connection:
             ready = units.due(connection, self.rota.holder, now)
             upcoming = units.next_due(connection, self.rota.holder)
         for unit in ready:
             self._hand_over(unit, definitions, now)
-        busy_only = upcoming is not None and upcoming <= now
-        return None if busy_only else upcoming
+        return min((one for one in (upcoming, self.rota.beat_at) if one is not None and one > now), default=None)
 
     def evaluate(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
         """Evaluate one unit at its latest slot and commit it; a unit lost meanwhile is forgotten."""

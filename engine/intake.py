@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.alert import Alert, Change, State
 from engine.core.grouping import Placement, place
-from engine.store import alerts, groups, ledger, rule_status, units
+from engine.store import alerts, exclusive, groups, ledger, rule_status, units
 from engine.store.database import Database
 from engine.store.door import Connection
 from engine.store.ledger import Entry, Kind, Subject
@@ -65,16 +65,36 @@ class Intake:
         return numbers
 
     def end(self, batch: Batch, tree: Tree) -> None:
-        """Write the end of alerts whose rule is gone or disabled; no unit is involved."""
+        """Write changes that no unit stands behind: ends of alerts whose rule is gone, and the engine's own alerts.
+
+        Another process may have written the same a moment ago, so what is no change any more is left out.
+        """
         head, last = _split(batch.changes)
         for chunk in [*head, last]:
             with self.database.write() as connection:
-                _write(connection, chunk, batch, tree)
+                exclusive.take(connection, exclusive.CHORES)
+                _write(connection, _still(connection, chunk), batch, tree)
 
 
 def _split(changes: Sequence[Change]) -> tuple[list[Sequence[Change]], Sequence[Change]]:
     chunks = [changes[start : start + CHUNK] for start in range(0, len(changes), CHUNK)] or [()]
     return list(chunks[:-1]), chunks[-1]
+
+
+def _still(connection: Connection, changes: Sequence[Change]) -> list[Change]:
+    """The changes whose alerts are still in the state that they change."""
+    active = alerts.active_of(connection, {change.alert.source for change in changes})
+    return [
+        change for change in changes if _active(active[change.alert.source].get(change.alert.labels)) == _before(change)
+    ]
+
+
+def _active(alert: Alert | None) -> State | None:
+    return None if alert is None else alert.state
+
+
+def _before(change: Change) -> State | None:
+    return None if change.before is State.INACTIVE else change.before
 
 
 def _write(connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree) -> dict[alerts.Identity, int]:

@@ -14,6 +14,7 @@ from engine.health import Vitals
 from engine.intake import Batch, Intake
 from engine.judging import is_limited
 from engine.querying import Querying
+from engine.rota import Rota
 from engine.store import alerts, outbox, rule_status
 from engine.store.database import Database
 from engine.store.definitions import COMPARE_EVERY, DefinitionFeed, Definitions
@@ -33,6 +34,7 @@ class Janitor:
     vitals: Vitals
     feed: DefinitionFeed
     querying: Querying
+    rota: Rota
     _settle_from: datetime | None = None
     _settled: bool = False
     _count_at: datetime | None = None
@@ -68,7 +70,10 @@ class Janitor:
         self.metrics.definition_problems.set(len(definitions.problems) + len(definitions.quarantined))
         for datasource in definitions.datasources.values():
             self.querying.probe(datasource, self.vitals.probed)
-        self._settle(definitions)
+        if self.rota.is_first:
+            self._settle(definitions)
+        else:
+            self._settle_from, self._settled = None, False
 
     def _settle(self, definitions: Definitions) -> None:
         """Raise and end the engine's own alerts.

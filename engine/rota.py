@@ -1,19 +1,26 @@
 """Who evaluates what: which evaluation units the rules need, and which of them this process holds.
 
-A heartbeat row keeps a process's units its own; the units of a process whose lease ran out are taken over under a new term.
+A heartbeat row keeps a process's units its own; the units of a process whose lease ran out are taken over under a new term,
+by all that are alive in equal parts, and a process that joins is given its part by those who have more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
+
+from engine.core import sharing
+from engine.core.roles import EVERY, Role
 from engine.core.scheduling import Schedule, schedule
 from engine.loop import FatalError
-from engine.store import nodes, outbox, units
+from engine.store import exclusive, nodes, outbox, units
 from engine.store.database import Database
 from engine.store.definitions import Definitions
+from engine.store.door import Connection
+from engine.store.nodes import Node
 from rules import promql, query
 from rules.rule import Rule
 
@@ -31,9 +38,13 @@ class Rota:
     address: str
     interval: timedelta
     lease: timedelta
+    roles: frozenset[Role] = EVERY
     epoch: int = 0
     _definitions: Definitions | None = None
     _beat_at: datetime | None = None
+    _current_until: float = 0.0
+    _alive: tuple[Node, ...] = ()
+    _unneeded: frozenset[str] = frozenset()
     _schedules: dict[tuple[object, ...], Schedule] = field(default_factory=dict)
     _rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _units: Mapping[str, Schedule] = field(default_factory=dict)
@@ -41,23 +52,65 @@ class Rota:
     @property
     def holder(self) -> str:
         """The name under which this process holds units: its node and which of its lives this is."""
-        return f"{self.node}/{self.epoch}"
+        return nodes.holder(self.node, self.epoch)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether what is done once per cluster is this process's to do: it is the first by name of those that evaluate.
+
+        As of its last heartbeat. Two may think so for a moment, so whatever hangs on it must do no harm when done twice.
+        """
+        able = [node for node in self._alive if Role.EVALUATOR in node.roles] or self._alive
+        return bool(able) and able[0].id == self.node
+
+    @property
+    def beat_at(self) -> datetime | None:
+        """When the next heartbeat is due; `None` before the first."""
+        return self._beat_at
+
+    @property
+    def alive(self) -> tuple[Node, ...]:
+        """The processes that were alive at the last heartbeat, by name."""
+        return self._alive
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the lease cannot have run out yet by this machine's own stopwatch, so that nobody has taken over.
+
+        Asked before what no database can fence off: a send.
+        """
+        return self.database.clock.monotonic() < self._current_until
 
     def register(self) -> None:
         """Announce this process; what its former life held is free at once."""
+        began = self.database.clock.monotonic()
         with self.database.write() as connection:
             now = self.database.now(connection)
-            self.epoch = nodes.register(connection, self.node, now=now, lease=self.lease, address=self.address)
+            self.epoch = nodes.register(
+                connection, self.node, now=now, lease=self.lease, address=self.address, does=self.roles
+            )
             outbox.release(connection, self.node)
+        self._current_until = began + self.lease.total_seconds()
 
-    def keep(self, definitions: Definitions, now: datetime) -> bool:
-        """Renew the lease when a third of it is gone, and follow the rules; whether the rules had changed."""
+    def beat(self) -> datetime | None:
+        """Keep a process alive that evaluates nothing; answers when to do so again."""
+        with self.database.read() as connection:
+            now = self.database.now(connection)
+        if self._beat_at is None or now >= self._beat_at:
+            self._renew(changed=False, busy=())
+        return self._beat_at
+
+    def keep(self, definitions: Definitions, now: datetime, busy: Collection[str] = ()) -> bool:
+        """Renew the lease when a third of it is gone, and follow the rules; whether the rules had changed.
+
+        No unit that is `busy`, being evaluated now, is given away.
+        """
         # Compared by identity: on PostgreSQL a late commit changes the content without raising the largest id.
         changed = definitions is not self._definitions
         if changed:
             self._follow(definitions)
         if changed or self._beat_at is None or now >= self._beat_at:
-            self._renew(changed=changed, now=now)
+            self._renew(changed=changed, busy=busy)
         self._definitions = definitions
         return changed
 
@@ -99,16 +152,60 @@ class Rota:
         # Replaced and never gone through: those who ask about single rules add to it meanwhile.
         self._schedules = current
 
-    def _renew(self, *, changed: bool, now: datetime) -> None:
+    def _renew(self, *, changed: bool, busy: Collection[str]) -> None:
+        began = self.database.clock.monotonic()
         with self.database.write() as connection:
+            now = self.database.now(connection)
             if not nodes.beat(connection, self.node, self.epoch, now=now, lease=self.lease):
                 raise DeposedError(f"another process runs as node {self.node!r}; set TOCSIN_NODE to tell them apart")
             if changed:
                 present = units.ids(connection)
                 units.add(connection, [one for name, one in self._units.items() if name not in present], now)
-                units.remove(connection, present - self._units.keys())
-            units.claim(connection, self.holder, now)
-        self._beat_at = now + self.lease / 3
+        self._current_until = began + self.lease.total_seconds()
+        with self.database.write() as connection:
+            alive = tuple(node for node in nodes.every(connection) if node.is_alive(now))
+            if {node.holder for node in self._alive} - {node.holder for node in alive} or not self._alive:
+                # What the dead had leased for a send need not wait for the end of that lease.
+                outbox.release_but(connection, [node.holder for node in alive])
+            self._alive = alive
+            shared = self._share(connection, now, busy) if Role.EVALUATOR in self.roles else True
+        self._beat_at = self._next_beat(now) if shared else now
+
+    def _share(self, connection: Connection, now: datetime, busy: Collection[str]) -> bool:
+        """Take over from the dead, even out among the living, drop what nobody needs; False when others are at it."""
+        if self.is_first:
+            self._tidy(connection, now)
+        held = units.holders(connection)
+        weights = {unit: len(names) for unit, names in self._rules.items()}
+        able = [node.holder for node in self._alive if Role.EVALUATOR in node.roles]
+        if not sharing.moves(held, weights, able, giver=self.holder, busy=busy):
+            return True
+        if not exclusive.attempt(connection, exclusive.SHARING):
+            return False
+        held = units.holders(connection)
+        moves = sharing.moves(held, weights, able, giver=self.holder, busy=busy)
+        taken = [unit for unit, new in moves.items() if held[unit] is not None and held[unit] not in able]
+        if taken:
+            lost = sorted({str(held[unit]) for unit in taken})
+            structlog.get_logger("tocsin.rota").info("taking over", units=len(taken), of=lost)
+        units.hand_over(connection, moves, held)
+        return True
+
+    def _tidy(self, connection: Connection, now: datetime) -> None:
+        """What one process does for all: units that no rule needs go, and a clock that was set back stops nothing."""
+        unneeded = units.ids(connection) - self._units.keys()
+        # Seen twice, a heartbeat apart: a process that has not followed an edit yet must not drop what another has just made.
+        units.remove(connection, unneeded & self._unneeded)
+        self._unneeded = unneeded
+        again = units.wind_back(connection, now)
+        if again:
+            log = structlog.get_logger("tocsin.rota")
+            log.warning("the clock was set back; evaluating from here on", units=len(again))
+
+    def _next_beat(self, now: datetime) -> datetime:
+        """When a third of the lease is gone, or sooner when another's lease ends before that: it has missed two beats."""
+        ends = [node.lease_until for node in self._alive if node.id != self.node]
+        return min([now + self.lease / 3, *ends])
 
 
 def _decisive(rule: Rule) -> tuple[object, ...]:

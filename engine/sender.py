@@ -17,6 +17,7 @@ from typing import Final, assert_never
 import structlog
 
 from engine.addressing import Addressing, Deliver, channel_named
+from engine.clock import Clock
 from engine.core import messages
 from engine.core.facts import Facts
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
@@ -43,7 +44,10 @@ TELL_AGAIN_AFTER: Final = timedelta(minutes=5)
 
 @dataclass(slots=True, kw_only=True)
 class Sender:
-    """Sends what the outbox holds, as `holder`; `deliver` is the way out."""
+    """Sends what the outbox holds, as `holder`; `deliver` is the way out.
+
+    Nothing is sent unless `is_current`: a process that was paused for longer than its lease must ask anew.
+    """
 
     database: Database
     feed: DefinitionFeed
@@ -55,6 +59,8 @@ class Sender:
     deadline: timedelta
     channel_health: Callable[[str, str | None], None]
     wake: Callable[[], None]
+    clock: Clock
+    is_current: Callable[[], bool]
     _busy: set[int] = field(default_factory=set)
     _channels: Counter[str] = field(default_factory=Counter)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -81,11 +87,17 @@ class Sender:
             return None
         channel = channel_named(waiting.target.channel, definitions)
         body = waiting.rendered or _rendered(channel, facts)
+        began = self.clock.monotonic()
         with self.database.write() as connection:
             now = self.database.now(connection)
             until = now + self.deadline + LEASE_MARGIN
             parcel = outbox.lease(connection, number, self.holder(), now=now, until=until, rendered=body)
         if parcel is None:
+            return None
+        if not self.is_current() or self.clock.monotonic() - began > LEASE_MARGIN.total_seconds():
+            # Stopped for so long between the lease and here that another process may have it by now.
+            with self.database.write() as connection:
+                outbox.give_back(connection, parcel, self.holder())
             return None
         outcome = self._deliver(channel, body, parcel)
         self._conclude(parcel, outcome, channel)

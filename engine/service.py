@@ -18,6 +18,7 @@ from engine.core.alert import Alert
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
+from engine.core.roles import Role
 from engine.delivery.addresses import Unconfigured
 from engine.dispatcher import Dispatcher
 from engine.doors import Doors, connector, deliverer, environment_of, shown
@@ -55,7 +56,9 @@ DRAIN: Final = timedelta(seconds=10)
 """How long a stop waits for ticks, evaluations and sends under way."""
 
 UNIT_WORKERS: Final = 8
-LOOPS: Final = ("evaluator", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
+LEAST_PATIENCE: Final = timedelta(seconds=2)
+"""A busy machine may keep a transaction waiting that long."""
+LOOPS: Final = ("evaluator", "rota", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -175,13 +178,7 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     parts = _parts(settings, doors or Doors())
     unit_pool = parts.doors.executor(UNIT_WORKERS, "evaluate")
     send_pool = parts.doors.executor(settings.delivery_concurrency, "send")
-    ticks = {
-        "evaluator": _evaluator(parts, unit_pool).tick,
-        "dispatcher": _dispatcher(parts).tick,
-        "sender": _sender(parts, send_pool).tick,
-        "janitor": _janitor(parts).tick,
-        "watch": parts.vitals.watch,
-    }
+    ticks = _ticks(parts, unit_pool, send_pool)
     listener = _listener(parts)
     if listener is not None:
         ticks["listener"] = listener.tick
@@ -209,6 +206,19 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     )
 
 
+def _ticks(parts: _Parts, unit_pool: Executor, send_pool: Executor) -> dict[str, Tick]:
+    """What this process's roles and everybody's housekeeping come to, in the order of the data's way."""
+    roles = parts.settings.roles
+    ticks: dict[str, Tick] = {}
+    # The heartbeat hangs on evaluating: a process that cannot evaluate any more must not keep its units.
+    ticks |= {"evaluator": _evaluator(parts, unit_pool).tick} if Role.EVALUATOR in roles else {"rota": parts.rota.beat}
+    if Role.DISPATCHER in roles:
+        ticks["dispatcher"] = _dispatcher(parts).tick
+    if Role.SENDER in roles:
+        ticks["sender"] = _sender(parts, send_pool).tick
+    return {**ticks, "janitor": _janitor(parts).tick, "watch": parts.vitals.watch}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     """What several loops share."""
@@ -230,7 +240,9 @@ class _Parts:
 
 def _parts(settings: Settings, doors: Doors) -> _Parts:
     metrics = Metrics()
-    database = connect(settings.database_url, doors.clock)
+    # Within a lease the rows of a process that was stopped must be free; its heartbeat runs out meanwhile.
+    patience = max(settings.lease * 2 / 3, LEAST_PATIENCE)
+    database = connect(settings.database_url, doors.clock, patience=patience)
     environment = environment_of(settings)
     addressing = Addressing(environment)
     way_out = deliverer(settings, doors)
@@ -279,6 +291,7 @@ def _rota(settings: Settings, database: Database) -> Rota:
         address=f"{settings.listen_host}:{settings.listen_port}",
         interval=settings.evaluation_interval,
         lease=settings.lease,
+        roles=settings.roles,
     )
 
 
@@ -348,6 +361,8 @@ def _sender(parts: _Parts, pool: Executor) -> Sender:
         deadline=parts.settings.delivery_timeout,
         channel_health=parts.vitals.channel,
         wake=parts.wakes["sender"].set,
+        clock=parts.doors.clock,
+        is_current=lambda: parts.rota.is_current,
     )
 
 
@@ -358,6 +373,7 @@ def _janitor(parts: _Parts) -> Janitor:
         vitals=parts.vitals,
         feed=parts.feed,
         querying=parts.querying,
+        rota=parts.rota,
     )
 
 

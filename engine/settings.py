@@ -30,6 +30,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from engine import fallback
+from engine.core.roles import EVERY, Role
 from engine.delivery import references, sealing
 from engine.delivery.references import Sources
 from engine.destinations import PrivateAddresses
@@ -182,6 +183,15 @@ def _node(text: object) -> str:
     return str(text)
 
 
+def _roles(text: object) -> frozenset[Role]:
+    if isinstance(text, frozenset):
+        return text
+    words = [word.lower() for word in _listed(text)]
+    if not words or any(word not in list(Role) for word in words):
+        raise _wrong(f"write one or more of {', '.join(Role)}, with a comma between two")
+    return frozenset(map(Role, words))
+
+
 def _one_of(kind: type[E]) -> Callable[[object], E]:
     def parse(text: object) -> E:
         word = str(text).lower()
@@ -251,6 +261,7 @@ class Settings(BaseSettings):
     node: Annotated[str, BeforeValidator(_node)] = Field(
         default_factory=socket.gethostname, validation_alias=AliasChoices("TOCSIN_NODE")
     )
+    roles: Annotated[frozenset[Role], NoDecode, BeforeValidator(_roles)] = _named("TOCSIN_ROLES", default=EVERY)
     log_level: Annotated[LogLevel, BeforeValidator(_one_of(LogLevel))] = _named(
         "TOCSIN_LOG_LEVEL", "LOG_LEVEL", default=LogLevel.INFO
     )

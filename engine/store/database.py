@@ -14,7 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from engine.clock import Clock
 BUSY_TIMEOUT_MS = 5000
 WAL_ATTEMPTS = 100
 POOL_SIZE = 16
+PATIENCE: Final = timedelta(seconds=10)
 
 # A view that stays the same from the first statement to the last, on both, and in which nothing can be written.
 READING: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -172,10 +173,11 @@ class Database:
             connection.execute(select(func.set_config("tocsin.author", author, True)))
 
 
-def connect(url: str, clock: Clock) -> Database:
+def connect(url: str, clock: Clock, *, patience: timedelta = PATIENCE) -> Database:
     """Open `sqlite:///path`, a bare path, or `postgresql://…`. Opens no connection yet.
 
-    Raises DatabaseAddressError when the URL is of no kind Tocsin knows.
+    `patience` is how long PostgreSQL bears a transaction in which nothing is said: that of a process that was stopped in the
+    middle of it, whose locks keep others from its rows. Raises DatabaseAddressError when the URL is of no kind Tocsin knows.
     """
     if "://" not in url:
         return Database(_sqlite(url), clock)
@@ -187,14 +189,14 @@ def connect(url: str, clock: Clock) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite(_path(parsed)), clock)
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return Database(_postgresql(parsed), clock)
+        return Database(_postgresql(parsed, patience), clock)
     raise DatabaseAddressError(f"{parsed.drivername}:// is not supported; {_EXAMPLES}")
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, patience: timedelta) -> Engine:
     # An error never repeats what was to be written (a channel's token), here and on SQLite.
     defaults = {name: value for name, value in _POSTGRESQL_DEFAULTS.items() if name not in url.query}
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
@@ -202,6 +204,15 @@ def _postgresql(url: URL) -> Engine:
         hide_parameters=True,
         connect_args=defaults,
     )
+    event.listen(engine, "connect", partial(_limit_idling, patience // timedelta(milliseconds=1)))
+    return engine
+
+
+def _limit_idling(milliseconds: int, connection: Any, _record: object) -> None:
+    # Said in the session, not at its start, where poolers refuse options they do not know.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {milliseconds}")
+    connection.commit()
 
 
 def _path(url: URL) -> str:

@@ -43,7 +43,8 @@ def join(connection: Connection, entering: Sequence[tuple[int, Placement]], fire
     scheduled = func.coalesce(alert_groups.c.flush_at, statement.excluded.flush_at)
     made = statement.on_conflict_do_update(index_elements=["route_id", "labels_hash"], set_={"flush_at": scheduled})
     returning = made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
-    rows = [_group_row(placement, fired_at) for placement in placements.values()]
+    # In one order everywhere: two processes that schedule the same groups must not wait for each other.
+    rows = [_group_row(placements[key], fired_at) for key in sorted(placements)]
     numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in connection.execute(returning, rows)}
     members_made = insert(connection, group_members).on_conflict_do_nothing(
         index_elements=["group_id", "alert_id"], index_where=text("left_at IS NULL")

@@ -6,7 +6,7 @@ of a send; a process that dies with a lease leaves the row to the next one when 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -163,6 +163,18 @@ def release(connection: Connection, node: str) -> int:
         outbox.c.status == Status.PENDING.value, outbox.c.holder.startswith(f"{node}/", autoescape=True)
     )
     return connection.execute(freeing.values(holder=None, lease_until=None)).rowcount
+
+
+def release_but(connection: Connection, alive: Collection[str]) -> int:
+    """Free what is leased by none of these processes; how many."""
+    freeing = update(outbox).where(outbox.c.status == Status.PENDING.value, outbox.c.holder.not_in(sorted(alive)))
+    return connection.execute(freeing.values(holder=None, lease_until=None)).rowcount
+
+
+def give_back(connection: Connection, parcel: Parcel, holder: str) -> bool:
+    """Return the message without having tried it; False when the lease was lost."""
+    returning = _leased(parcel, holder).values(lease_until=None, holder=None)
+    return bool(connection.execute(returning).rowcount == 1)
 
 
 def pending(connection: Connection) -> int:

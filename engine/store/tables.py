@@ -114,6 +114,9 @@ nodes = Table(
     Column("lease_until", Instant, nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("address", Text, nullable=False, server_default=""),
+    # NULL: a process of the version that knew no roles, which does everything and does not say that it leaves.
+    Column("roles", Text),
+    Column("left_at", Instant),
 )
 
 evaluation_units = Table(

@@ -6,15 +6,19 @@ process that lost the unit while it was paused matches no row.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, Text, cast, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from engine.core.scheduling import Schedule
-from engine.store.tables import evaluation_units, nodes
+from engine.store.tables import evaluation_units
 from engine.store.upsert import insert
+
+JITTER: Final = timedelta(seconds=1)
+"""By how much a clock may waver without having been set back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,19 +65,40 @@ def ids(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(select(evaluation_units.c.id)).scalars())
 
 
-def claim(connection: Connection, holder: str, now: datetime) -> int:
-    """Take every unit that nobody alive holds, under a new term; how many that were.
+def holders(connection: Connection) -> dict[str, str | None]:
+    """Every unit with who holds it, alive or not."""
+    query = select(evaluation_units.c.id, evaluation_units.c.holder)
+    return {row.id: row.holder for row in connection.execute(query)}
 
-    `holder` is `node/epoch`: after a restart under the same name the units of the former process are nobody's.
+
+def hand_over(connection: Connection, moves: Mapping[str, str], held: Mapping[str, str | None]) -> int:
+    """Give these units to their new holders, each under a new term; how many changed hands.
+
+    One whose holder is no longer the one of `held` is left alone, and so is one that somebody is writing: a process that
+    was stopped in the middle of a transaction must not keep the others from the rest. They take their turn next time.
     """
-    alive = select(nodes.c.id + "/" + cast(nodes.c.epoch, Text)).where(nodes.c.lease_until > now)
-    free = or_(evaluation_units.c.holder.is_(None), evaluation_units.c.holder.not_in(alive))
-    taking = (
-        update(evaluation_units)
-        .where(free, or_(evaluation_units.c.holder.is_(None), evaluation_units.c.holder != holder))
-        .values(holder=holder, term=evaluation_units.c.term + 1)
-    )
-    return connection.execute(taking).rowcount
+    query = select(evaluation_units.c.id, evaluation_units.c.holder).where(evaluation_units.c.id.in_(sorted(moves)))
+    free = connection.execute(query.order_by(evaluation_units.c.id).with_for_update(skip_locked=True))
+    moving = [{"unit": unit, "new": moves[unit]} for unit, holder in free if held[unit] == holder]
+    if moving:
+        giving = update(evaluation_units).where(evaluation_units.c.id == bindparam("unit"))
+        connection.execute(giving.values(holder=bindparam("new"), term=evaluation_units.c.term + 1), moving)
+    return len(moving)
+
+
+def wind_back(connection: Connection, now: datetime) -> list[str]:
+    """Make due at once what is due later than its interval allows, because the clock was set back; which units.
+
+    Without that nobody would evaluate them until the clock has come again where it was.
+    """
+    query = select(evaluation_units.c.id, evaluation_units.c.due_at, evaluation_units.c.interval_seconds)
+    ahead = connection.execute(query.where(evaluation_units.c.due_at > now))
+    late = [unit for unit, due_at, interval in ahead if due_at - now > timedelta(seconds=interval) + JITTER]
+    if late:
+        # The next evaluation is then the unit's first: no slot of the time that was taken back counts as missed.
+        again = update(evaluation_units).where(evaluation_units.c.id.in_(late))
+        connection.execute(again.values(due_at=now, last_slot=None, term=evaluation_units.c.term + 1))
+    return late
 
 
 def due(connection: Connection, holder: str, now: datetime) -> list[Unit]:

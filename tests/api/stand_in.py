@@ -15,6 +15,7 @@ from engine.core.importing import Plan
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Delivered, Outcome
+from engine.core.roles import EVERY, Role
 from engine.delivery.addresses import Unconfigured
 from engine.health import Component
 from engine.importing import Imported, ImportRefusedError
@@ -64,6 +65,7 @@ class StandInSettings:
     api_keys: tuple[SecretStr, ...] = ()
     listen: Listen = field(default_factory=lambda: Listen(host="127.0.0.1", port=9099))
     environment: Mapping[str, str] = field(default_factory=dict)
+    roles: frozenset[Role] = EVERY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from engine.core.roles import Role
 from engine.delivery.references import ALLOWED
 from engine.destinations import PrivateAddresses
 from engine.settings import Delivery, Listen, SettingsError, load, names
@@ -70,6 +71,7 @@ def test_an_empty_environment_is_enough() -> None:
         pytest.param("TOCSIN_FALLBACK_CHANNEL", "slack:env:X", "fallback_channel", "slack:env:X", id="fallback"),
         pytest.param("TOCSIN_LEASE", "1d", "lease", timedelta(days=1), id="lease"),
         pytest.param("TOCSIN_NODE", "tocsin-0", "node", "tocsin-0", id="node"),
+        pytest.param("TOCSIN_ROLES", "api, Sender", "roles", frozenset({Role.API, Role.SENDER}), id="roles"),
         pytest.param("LOG_LEVEL", "DEBUG", "log_level", LogLevel.DEBUG, id="level"),
         pytest.param("TOCSIN_LOG_FORMAT", " json ", "log_format", LogFormat.JSON, id="format-in-blanks"),
     ],
@@ -99,6 +101,8 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: obje
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "64MB", "such as 64MiB", id="unknown-unit"),
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "0", "such as 64MiB", id="no-bytes"),
         pytest.param("TOCSIN_DELIVERY", "maybe", "send, record", id="delivery"),
+        pytest.param("TOCSIN_ROLES", "api,king", "evaluator, dispatcher, sender, api", id="no-role"),
+        pytest.param("TOCSIN_ROLES", ",", "one or more", id="no-roles"),
         pytest.param("TOCSIN_NODE", "a b", "without blanks", id="node"),
         pytest.param("LOG_LEVEL", "trace", "debug, info, warning", id="level"),
     ],

@@ -26,9 +26,12 @@ from engine.telemetry import configure_logging
 
 
 class CrashPoint(StrEnum):
-    """Where it ends: in the first migration; with a message not committed, committed but not sent, sent but not marked."""
+    """Where it ends: in the first migration; with a slot not committed; with a message not committed, committed but not
+    sent, sent but not marked.
+    """
 
     BEFORE_MIGRATED = "before_migrated"
+    IN_INTAKE = "in_intake"
     BEFORE_COMMIT = "before_commit"
     BEFORE_SEND = "before_send"
     BEFORE_MARK = "before_mark"

@@ -12,7 +12,10 @@ from tests.peers.surroundings import HURRY, INSERT_RULE, SOON, Outside
 
 pytestmark = pytest.mark.peer("prometheus")
 
-POINTS = [pytest.param(point, id=point.value) for point in CrashPoint if point is not CrashPoint.BEFORE_MIGRATED]
+POINTS = [
+    pytest.param(point, id=point.value)
+    for point in (CrashPoint.BEFORE_COMMIT, CrashPoint.BEFORE_SEND, CrashPoint.BEFORE_MARK)
+]
 
 
 def crashing(point: CrashPoint) -> tuple[str, ...]:

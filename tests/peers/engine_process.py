@@ -83,6 +83,10 @@ class EngineProcess:
                 env=environment,
             )
 
+    def set_environment(self, **environment: str) -> None:
+        """What the next start finds beside what it found before."""
+        self._environment |= environment
+
     def kill(self) -> None:
         """End it as a power cut would."""
         end(self._running, signal.SIGKILL)
