@@ -43,7 +43,8 @@ class Loop:
     """Runs one tick again and again until stopped.
 
     `listen` hears of each tick: its failure, or `None`. `died` is called when the thread ends without having been stopped:
-    the process must then go down loudly, for a supervisor to start it again.
+    the process must then go down loudly, for a supervisor to start it again. `now` is the time that a tick's answer is
+    meant by, where that is not the host's: a host whose clock is wrong must neither sleep too long nor spin.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Loop:
         metrics: Metrics,
         listen: Callable[[Exception | None], None],
         died: Callable[[], None],
+        now: Callable[[], datetime] | None = None,
     ) -> None:
         self.name = name
         self.wake = wake
@@ -64,6 +66,7 @@ class Loop:
         self._metrics = metrics
         self._listen = listen
         self._died = died
+        self._now = now or clock.now
         self._stopping = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -110,7 +113,7 @@ class Loop:
         self._metrics.loop_last_tick.labels(self.name).set(self._clock.now().timestamp())
         if due is None:
             return LONGEST_PAUSE
-        return min(max(due - self._clock.now(), timedelta(milliseconds=1)), LONGEST_PAUSE)
+        return min(max(due - self._now(), timedelta(milliseconds=1)), LONGEST_PAUSE)
 
     def _failed(self, failure: Exception) -> None:
         self._failures += 1

@@ -305,6 +305,7 @@ def _loop(parts: _Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> 
         # Deaf is not ill: without the listener an edit is in force a second later.
         listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
         died=died,
+        now=parts.database.reckon,
     )
 
 

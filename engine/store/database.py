@@ -117,6 +117,7 @@ class Database:
         self.clock = clock
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = FairLock()
+        self._seen: tuple[datetime, float] | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -148,9 +149,18 @@ class Database:
         """The time all comparisons are made with: the server's on PostgreSQL, the system's on SQLite. Aware, UTC."""
         if self.is_sqlite or self.clock.authoritative:
             return self.clock.now()
-        moment: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        found: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         # It comes in the zone of the connection, where adding a span would be wrong over a change of summer time.
-        return moment.astimezone(UTC)
+        moment = found.astimezone(UTC)
+        self._seen = moment, self.clock.monotonic()
+        return moment
+
+    def reckon(self) -> datetime:
+        """What `now` would be, by the host's stopwatch since it was last asked; asks nobody. Never for a comparison in SQL."""
+        if self._seen is None:
+            return self.clock.now()
+        moment, at = self._seen
+        return moment + timedelta(seconds=self.clock.monotonic() - at)
 
     @property
     def file(self) -> Path | None:

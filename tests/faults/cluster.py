@@ -46,22 +46,30 @@ class NodeProcess:
     engine: EngineProcess
     wire: TcpProxy
     folder: Path
-    alive: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        return self.engine.is_running
 
     def start(self) -> None:
         """Start it; whoever needs it to be ready waits for that."""
         self.engine.spawn()
-        self.alive = True
 
     def kill(self) -> None:
         self.engine.kill()
-        self.alive = False
+
+    def terminate(self) -> None:
+        """Ask it to stop, as a supervisor would."""
+        if self.is_running:
+            os.kill(self.engine.pid, signal.SIGTERM)
 
     def freeze(self) -> None:
-        os.kill(self.engine.pid, signal.SIGSTOP)
+        if self.is_running:
+            os.kill(self.engine.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.kill(self.engine.pid, signal.SIGCONT)
+        if self.is_running:
+            os.kill(self.engine.pid, signal.SIGCONT)
 
     def arm(self, point: CrashPoint) -> None:
         """It dies at its next passage through this point."""
@@ -103,9 +111,13 @@ class Cluster:
     def show(self, **values: float) -> None:
         """What the metrics of these names are from now on; returns when Prometheus knows."""
         self.metrics |= values
-        self.exporter.set("\n".join(f"{name} {value}" for name, value in self.metrics.items()))
+        self.publish()
         wanted = dict(values)
         wait_until(lambda: self._known(wanted), what="Prometheus to know", within=timedelta(seconds=20))
+
+    def publish(self) -> None:
+        """Let the next scrape see the metrics as they are."""
+        self.exporter.set("\n".join(f"{name} {value}" for name, value in self.metrics.items()))
 
     def holders(self) -> dict[str, int]:
         """How many evaluation units each node holds."""
@@ -140,7 +152,6 @@ def running(
         nodes = [_node(open_, name, url, prometheus_url=prometheus.url, folder=folder, also=also) for name in names]
         cluster = Cluster(server, url, receiver, exporter, prometheus, nodes)
         nodes[0].engine.start()
-        nodes[0].alive = True
         cluster.sql(*SETUP)
         yield cluster
 
@@ -170,6 +181,6 @@ def _node(
 
 
 def _end(node: NodeProcess) -> None:
-    if node.alive:
+    if node.is_running:
         node.thaw()
         node.kill()

@@ -72,7 +72,6 @@ def test_work_is_shared_taken_over_and_fenced(cluster: Cluster) -> None:
     # One leaves in order: nobody waits for a lease.
     began = time.monotonic()
     b.engine.stop()
-    b.alive = False
     wait_until(lambda: even(cluster, "a"), what="the part of one that left to be taken over", within=SETTLED)
     assert time.monotonic() - began < SETTLED.total_seconds()
     assert_slots_were_evaluated_once(cluster)

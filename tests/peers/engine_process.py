@@ -61,6 +61,11 @@ class EngineProcess:
         return self._running.pid
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended since."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
     def log(self) -> str:
         """All it has said on stdout and stderr, over all its starts."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
