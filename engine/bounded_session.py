@@ -12,6 +12,7 @@ import http.client
 import io
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +60,8 @@ class BoundedSession(requests.Session):
 
     `deadline` is total and can be shortened or extended per call by requests' `timeout` (seconds). `max_bytes` counts
     decompressed bytes. Up to `workers` connections stay open between calls; more threads work too, each opening one more.
+    `connect` bounds the opening of a connection more tightly. `tls` is what https is spoken with, in place of the usual
+    authorities, and `server_name` what the server's certificate has to say, where that is not the host of the URL.
     `resolver` says where names lead and which addresses are refused. The fields of a POST go into its body, not into the
     URL. `decode` is what `response.json()` calls, `hidden` are texts that `last` repeats nowhere.
     """
@@ -72,6 +75,9 @@ class BoundedSession(requests.Session):
         decode: Callable[[bytes], object] = json.loads,
         hidden: Sequence[str] = (),
         resolver: Resolver | None = None,
+        connect: timedelta | None = None,
+        tls: ssl.SSLContext | None = None,
+        server_name: str = "",
     ) -> None:
         super().__init__()
         self.trust_env = False
@@ -79,7 +85,8 @@ class BoundedSession(requests.Session):
         self._hidden = tuple(text.encode() for text in hidden)
         self._thread = _ThreadState()
         self._prepared: dict[object, requests.PreparedRequest] = {}
-        self._adapter = _BoundedAdapter(workers, _Connector(resolver or Resolver(), self._thread))
+        connector = _Connector(resolver or Resolver(), self._thread, connect)
+        self._adapter = _BoundedAdapter(workers, connector, tls, server_name)
         self.mount("http://", self._adapter)
         self.mount("https://", self._adapter)
 
@@ -191,6 +198,11 @@ class _ThreadState(threading.local):
             raise TimeoutError("deadline passed")
         return left
 
+    def at_most(self, span: timedelta | None) -> float:
+        """Seconds left, and not more than `span`."""
+        left = self.remaining()
+        return left if span is None else min(left, span.total_seconds())
+
 
 @dataclass(frozen=True, slots=True)
 class _Connector:
@@ -198,13 +210,14 @@ class _Connector:
 
     resolver: Resolver
     thread: _ThreadState
+    limit: timedelta | None = None
 
     def connect(self, connection: HTTPConnection) -> socket.socket:
         """The first address that answers; each gets its share of the time left, so one dead address costs no other."""
         addresses = self._resolve(connection, connection._dns_host, connection.port)
         failure = OSError("the name has no address")
         for index, address in enumerate(addresses):
-            share = self.thread.remaining() / (len(addresses) - index)
+            share = self.thread.at_most(self.limit) / (len(addresses) - index)
             try:
                 opened = create_connection((address, connection.port), share, socket_options=connection.socket_options)
             except OSError as error:
@@ -248,13 +261,31 @@ class _DeadlineReader(io.RawIOBase):
 class _BoundedAdapter(HTTPAdapter):
     """requests' adapter over connections that keep to the deadline in every phase; it asks once and never again."""
 
-    def __init__(self, workers: int, connector: _Connector) -> None:
+    def __init__(
+        self, workers: int, connector: _Connector, tls: ssl.SSLContext | None = None, server_name: str = ""
+    ) -> None:
         self._connector = connector
+        self._tls = tls
+        self._server_name = server_name
         super().__init__(pool_maxsize=workers, max_retries=Retry(0, read=False))
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        if self._tls is not None:
+            options["ssl_context"] = self._tls
+        if self._server_name:
+            options["server_hostname"] = self._server_name
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = _pool_classes(self._connector)
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> tuple[Any, Any]:
+        """requests would add its own bundle of authorities to the ones that our context trusts."""
+        host, trust = super().build_connection_pool_key_attributes(request, verify, cert)
+        return host, trust if self._tls is None else {}
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The same, for the pool that was found."""
+        if self._tls is None:
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]  # requests has no types here.
 
 
 def _pool_classes(connector: _Connector) -> dict[str, type[HTTPConnectionPool]]:
@@ -285,5 +316,10 @@ def _pool_classes(connector: _Connector) -> dict[str, type[HTTPConnectionPool]]:
 
     class TlsPool(HTTPSConnectionPool):
         ConnectionCls = BoundedTls
+
+        def _validate_conn(self, conn: Any) -> None:
+            # urllib3 would also warn, at every connection, that nothing is verified: somebody has said so in the row.
+            if conn.is_closed:
+                conn.connect()
 
     return {"http": Pool, "https": TlsPool}

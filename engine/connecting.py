@@ -9,24 +9,37 @@ from __future__ import annotations
 
 import threading
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from engine import tls as tls_settings
 from engine.delivery import references
 from engine.prometheus import Answer, Prometheus, QueryError, QueryErrorKind
 from engine.resolver import Resolver
+from engine.tls import Tls
 from rules.datasource import Datasource, DatasourceKind
 from rules.errors import ChannelError
 
-TENANT_HEADERS: Final[Mapping[DatasourceKind, str]] = {
-    DatasourceKind.MIMIR: "X-Scope-OrgID",
-    DatasourceKind.LOKI: "X-Scope-OrgID",
-    DatasourceKind.THANOS: "THANOS-TENANT",
+TENANT_HEADERS: Final[Mapping[DatasourceKind, tuple[str, ...]]] = {
+    DatasourceKind.THANOS: ("THANOS-TENANT",),
+    DatasourceKind.VICTORIAMETRICS: ("AccountID", "ProjectID"),
+    DatasourceKind.VICTORIALOGS: ("AccountID", "ProjectID"),
 }
-"""How the servers that keep tenants apart are told the tenant; the others take none, or have it in the address."""
+"""How a server that keeps tenants apart is told the tenant, where it is not by `X-Scope-OrgID`; of two, parts of `1:2`."""
+PATHS: Final[Mapping[DatasourceKind, str]] = {DatasourceKind.LOKI: "/loki"}
+"""What stands before `/api/v1/query` in the addresses of a kind."""
+OURS: Final = frozenset(
+    {
+        *("accept-encoding", "connection", "content-encoding", "content-length", "content-type", "host"),
+        *("keep-alive", "te", "trailer", "transfer-encoding", "upgrade"),
+    }
+)
+"""Headers that say how the query is sent, which nobody else can know."""
+CONNECT: Final = timedelta(seconds=3)
+"""How long an address may take to be connected to, where there is another one; one lost packet costs one second of it."""
 _READ: Final = frozenset({"type", "kind", "user", "username", "password", "token"})
 
 
@@ -36,6 +49,8 @@ class Way:
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
+    tls: Tls = field(default_factory=Tls)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -48,7 +63,7 @@ class Way:
         told += [
             b64decode(word).decode().partition(":")[2] for word in (known.removeprefix("Basic "),) if word != known
         ]
-        return tuple(sorted({text for text in told if len(text) > 3}, key=len, reverse=True))
+        return tuple(sorted({text for text in (*told, *self.hidden) if len(text) > 3}, key=len, reverse=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +82,28 @@ def clients(
     """A client for each address of the datasource, in order; opens nothing."""
     places = range(len(datasource.urls))
     return tuple(DatasourceClient(datasource, place, environment, bounds) for place in places)
+
+
+def unusable(datasource: Datasource, environment: Mapping[str, str]) -> Iterator[str]:
+    """Why the datasource's own connection settings can never work; what is only not there yet is no reason."""
+
+    def resolve(name: str, text: str) -> str:
+        try:
+            return references.resolve(text, environment) or ""
+        except ChannelError as error:
+            raise ValueError(f"{name}: {error.message}") from None
+
+    try:
+        found = tls_settings.read(datasource.tls, resolve)
+        if "" not in {getattr(found, entry) for entry in tls_settings.TEXTS if _is_given(datasource.tls, entry)}:
+            found.context()
+    except ValueError as error:
+        yield str(error)
+    try:
+        _checked(datasource.headers)
+        _tenant(datasource)
+    except ValueError as error:
+        yield str(error)
 
 
 class DatasourceClient:
@@ -116,14 +153,20 @@ class DatasourceClient:
             timeout=self._bounds.timeout,
             max_bytes=self._bounds.max_bytes,
             resolver=self._bounds.resolver,
+            connect=CONNECT if len(self._datasource.urls) > 1 else None,
+            tls=way.tls,
         )
 
     def _way(self) -> Way:
-        headers = dict(self._authorization())
-        tenant = TENANT_HEADERS.get(self._datasource.kind)
-        if tenant is not None and self._datasource.tenant:
-            headers[tenant] = self._datasource.tenant
-        return Way(url=self._needed(f"urls.{self._place}", self._datasource.urls[self._place]), headers=headers)
+        own = {name: self._needed(f"headers.{name}", text) for name, text in self._datasource.headers.items()}
+        headers = {**_tenant(self._datasource), **_checked(own), **self._authorization()}
+        url = self._needed(f"urls.{self._place}", self._datasource.urls[self._place])
+        return Way(
+            url=url.rstrip("/") + PATHS.get(self._datasource.kind, ""),
+            headers=headers,
+            tls=tls_settings.read(self._datasource.tls, self._needed),
+            hidden=tuple(own.values()),
+        )
 
     def _authorization(self) -> Mapping[str, str]:
         """The header that says who asks, from a `token`, or a `username` (or `user`) and a `password`."""
@@ -148,3 +191,28 @@ class DatasourceClient:
             what = f"{references.describe(text)} is unset or a placeholder" if text else "is not set"
             raise ChannelError(f"{name}: {what}", field=name)
         return found
+
+
+def _tenant(datasource: Datasource) -> Mapping[str, str]:
+    """The headers that name the tenant; a kind with two takes `account:project`, or the account alone."""
+    if not datasource.tenant:
+        return {}
+    names = TENANT_HEADERS.get(datasource.kind, ("X-Scope-OrgID",))
+    parts = datasource.tenant.split(":") if len(names) > 1 else [datasource.tenant]
+    if len(parts) > len(names):
+        raise ValueError("tenant: give account or account:project, such as 1:2")
+    return dict(zip(names, parts, strict=False))
+
+
+def _is_given(texts: Mapping[str, str], entry: str) -> bool:
+    return bool(texts.get(entry) or texts.get(f"{entry}_file"))
+
+
+def _checked(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """The headers of a row, when they are its to give."""
+    for name in headers:
+        if name.lower() in OURS:
+            raise ValueError(f"headers.{name} cannot be given: it says how a query is sent, which is Tocsin's to say")
+        if name.lower() == "authorization":
+            raise ValueError(f"headers.{name} cannot be given: give token, or username and password, in auth")
+    return headers

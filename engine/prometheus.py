@@ -40,6 +40,7 @@ from engine.query_answer import (
     refusal,
 )
 from engine.resolver import Resolver
+from engine.tls import Tls
 
 __all__ = ["Answer", "Prometheus", "QueryError", "QueryErrorKind", "Series"]
 
@@ -62,8 +63,8 @@ class Prometheus:
     """One datasource. Threads share it: each call is an exchange of its own, bounded by `timeout` in total.
 
     `url` may carry a path prefix and `user:password@`, which `auth` replaces. `workers` connections stay open between
-    calls. `max_bytes` bounds one answer after decompression. `verify` is as in requests: True, False, or the path of a
-    CA bundle. `hidden` are texts that no error repeats, even where the server does. `resolver` says where names lead, and
+    calls. `max_bytes` bounds one answer after decompression. `connect` bounds the opening of a connection more tightly than
+    `timeout`. `hidden` are texts that no error repeats, even where the server does. `resolver` says where names lead, and
     which addresses are refused. Raises ValueError for settings that can never work, naming the setting and never its secret.
     """
 
@@ -78,7 +79,8 @@ class Prometheus:
         max_bytes: int = 64 * 1024 * 1024,
         headers: Mapping[str, str] | None = None,
         auth: tuple[str, str] | None = None,
-        verify: bool | str = True,
+        connect: timedelta | None = None,
+        tls: Tls | None = None,
         hidden: Sequence[str] = (),
         resolver: Resolver | None = None,
     ) -> None:
@@ -94,8 +96,10 @@ class Prometheus:
             decode=_library_view,
             hidden=hidden,
             resolver=resolver,
+            connect=connect,
+            tls=(tls or Tls()).context() if parts.scheme == "https" else None,
+            server_name=tls.server_name if tls else "",
         )
-        self._session.verify = verify
         self._session.auth = _basic_auth(auth or _credentials(parts))
         if _is_loopback(parts.hostname or ""):
             self._session.headers["Accept-Encoding"] = "identity"  # Compressing costs more than it saves on one host.

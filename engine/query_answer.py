@@ -45,10 +45,14 @@ class QueryErrorKind(StrEnum):
 
 
 class QueryError(Exception):
-    """A query without an answer; `message` has at most 500 characters and never the credentials of an address."""
+    """A query without an answer; `message` has at most 500 characters and never the credentials of an address.
 
-    def __init__(self, kind: QueryErrorKind, message: str) -> None:
+    `stated` tells what the server said itself, in a document of its own, from what came of asking it.
+    """
+
+    def __init__(self, kind: QueryErrorKind, message: str, *, stated: bool = False) -> None:
         self.kind = kind
+        self.stated = stated
         self.message = _CREDENTIALS.sub("//", message)[:_MESSAGE_LIMIT]
         super().__init__(self.message)
 
@@ -172,7 +176,8 @@ def refusal(status: int, body: bytes) -> QueryError | None:
         document = _REFUSAL.decode(body)
     except ValueError:
         return None
-    return QueryError(_kind(status, document.error_type), document.error or f"status {status} without a reason")
+    message = document.error or f"status {status} without a reason"
+    return QueryError(_kind(status, document.error_type), message, stated=True)
 
 
 def _data(document: Document) -> _Vector | _Scalar | _Matrix | _String:

@@ -11,7 +11,9 @@ from typing import Protocol
 
 from engine.clock import Clock
 from engine.core.alert import Sample
-from engine.prometheus import Answer, QueryError, QueryErrorKind
+from engine.core.failover import Server
+from engine.prometheus import Answer, QueryError
+from engine.servers import Servers, together
 from engine.telemetry import Metrics
 from rules import query
 from rules.datasource import Datasource
@@ -57,6 +59,7 @@ class Refined:
 class _Connected:
     datasource: Datasource
     clients: tuple[Client, ...]
+    servers: Servers
     pool: Executor
 
 
@@ -117,7 +120,13 @@ class Querying:
     def probe(self, datasource: Datasource, tell: Callable[[str, str | None], None]) -> None:
         """Ask in the background whether the datasource answers at all, and tell its name and error, `None` when it does."""
         connected = self._to(datasource)
-        connected.pool.submit(lambda: tell(datasource.name, _checked(datasource, connected.clients)))
+        connected.pool.submit(lambda: tell(datasource.name, _checked(connected)))
+
+    def standings(self, name: str) -> tuple[Server, ...]:
+        """How each server of the datasource is doing, in the order of its `urls`; nothing while nobody has asked it."""
+        with self._guard:
+            connected = self._connected.get(name)
+        return () if connected is None else connected.servers.known
 
     def close(self) -> None:
         """End every pool and connection."""
@@ -145,31 +154,33 @@ class Querying:
     def _ask_each(self, datasource: Datasource, texts: set[str], at: datetime) -> dict[str, Reply]:
         connected = self._to(datasource)
         futures: dict[str, Future[Reply]] = {
-            text: connected.pool.submit(self._ask_one, connected.clients, datasource.name, text, at)
-            for text in sorted(texts)
+            text: connected.pool.submit(self._ask_one, connected, text, at) for text in sorted(texts)
         }
         return {text: future.result() for text, future in futures.items()}
 
-    def _ask_one(self, clients: tuple[Client, ...], name: str, text: str, at: datetime) -> Reply:
-        error = QueryError(QueryErrorKind.UNAVAILABLE, f"datasource {name!r} has no address")
+    def _ask_one(self, connected: _Connected, text: str, at: datetime) -> Reply:
+        failures: list[QueryError] = []
         started = self._clock.monotonic()
-        for client in clients:
+        for place, client in connected.servers.in_turn(connected.clients):
             try:
                 answer = client.query(text, at)
             except QueryError as failure:
-                error = failure
                 self._metrics.query_failures.labels(failure.kind).inc()
-                if failure.kind is not QueryErrorKind.UNAVAILABLE:
+                if not connected.servers.failed(place, failure):
+                    failures = [failure]
                     break
+                failures.append(failure)
                 continue
+            connected.servers.answered(place)
             duration = timedelta(seconds=self._clock.monotonic() - started)
-            self._metrics.query_seconds.labels(name).observe(duration.total_seconds())
+            self._metrics.query_seconds.labels(connected.datasource.name).observe(duration.total_seconds())
             return Reply(
                 samples=answer.samples,
                 warnings=answer.warnings,
                 has_data=True if answer.samples else None,
                 duration=duration,
             )
+        error = together(failures, nobody=f"datasource {connected.datasource.name!r} has no address")
         return Reply(error=error, duration=timedelta(seconds=self._clock.monotonic() - started))
 
     def _to(self, datasource: Datasource) -> _Connected:
@@ -177,9 +188,11 @@ class Querying:
             known = self._connected.get(datasource.name)
             if known is not None and known.datasource == datasource:
                 return known
+            clients = self._connect(datasource)
             fresh = _Connected(
                 datasource,
-                self._connect(datasource),
+                clients,
+                Servers(datasource.name, len(clients), self._clock),
                 self._executor(self._workers, f"query-{datasource.name}"),
             )
             self._connected[datasource.name] = fresh
@@ -189,16 +202,20 @@ class Querying:
         return fresh
 
 
-def _checked(datasource: Datasource, clients: tuple[Client, ...]) -> str | None:
-    error = f"datasource {datasource.name!r} has no address"
-    for client in clients:
+def _checked(connected: _Connected) -> str | None:
+    """Ask every server, those that are away too; `None` when one of them answers."""
+    failures: list[QueryError] = []
+    for place, client in enumerate(connected.clients):
         try:
             client.check()
         except QueryError as failure:
-            error = str(failure)
+            connected.servers.failed(place, failure)
+            failures.append(failure)
         else:
-            return None
-    return error
+            connected.servers.answered(place)
+    if len(failures) < len(connected.clients):
+        return None
+    return str(together(failures, nobody=f"datasource {connected.datasource.name!r} has no address"))
 
 
 def _counted(reply: Reply) -> Reply:

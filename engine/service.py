@@ -15,6 +15,7 @@ from engine import fallback, single
 from engine.addressing import Addressing, Deliver
 from engine.clock import Clock
 from engine.core.alert import Alert
+from engine.core.failover import Server
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
@@ -154,6 +155,10 @@ class Service:
     def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes:
         """What mutes each of these alerts now, on every route it takes."""
         return self.muting.mutes(connection, alerts, self.feed.refresh(connection), self.database.now(connection))
+
+    def datasource_servers(self, name: str) -> tuple[Server, ...]:
+        """How each server of the datasource is doing, in the order of its `urls`; nothing while nobody has asked it."""
+        return self.querying.standings(name)
 
     def datasource_errors(self) -> Mapping[str, str | None]:
         """How each datasource answered when it was last asked, by name; `None` is well, one never asked is absent."""

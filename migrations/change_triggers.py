@@ -1,4 +1,4 @@
-"""The triggers that record every change of a definition row, whoever makes it, as revision 0001 makes them.
+"""The triggers that record every change of a definition row, whoever makes it, as the migrations make them.
 
 `definition_changes` gets one row per change: the table, the row's key, its version, who, when, and the row before and
 after, with secrets redacted, encrypted ones (`enc:`) too. Running engines follow it. The version counter and `updated_at`
@@ -13,9 +13,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# In `channels.settings`, a name that holds one of these words is a secret's; in `datasources.auth` every name is but these.
+# In `channels.settings`, a name that holds one of these words is a secret's; in the `auth`, `headers` and `tls` of a
+# datasource every name is but these.
 SECRET_WORDS = ("password", "token", "secret", "key", "auth", "credential", "header", "cookie")
-OPEN_NAMES = ("kind", "type", "user", "username")
+OPEN_NAMES = (
+    *("kind", "type", "user", "username"),
+    *("ca", "ca_file", "cert", "cert_file", "key_file"),
+    *("insecure_skip_verify", "max_version", "min_version", "server_name"),
+)
+SECRET_COLUMNS = ("auth", "headers", "tls")
 
 SQLITE_NOW = "(CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000)"
 _SQLITE_AUTHOR = "coalesce(nullif((SELECT author FROM change_author LIMIT 1), ''), 'sql')"
@@ -71,6 +77,11 @@ def sqlite_statements(definition: Definition) -> list[str]:
     ]
 
 
+def sqlite_dropped(table: str) -> list[str]:
+    """What takes these triggers away, so that they can be made anew for a table that has got a column."""
+    return [f"DROP TRIGGER {table}_{operation}" for operation in ("inserted", "updated", "deleted")]
+
+
 def sqlite_cascade(table: str, key: str, child: str, reference: str) -> str:
     """What goes with a deleted row goes, and is recorded, also in a shell, where SQLite looks at no foreign key."""
     return (
@@ -92,7 +103,7 @@ def _sqlite_value(value: str, column: str, kind: str) -> str:
     match column, kind:
         case "url", _:
             return f"CASE WHEN {_sqlite_is_reference(value)} THEN {value} ELSE '[redacted]' END"
-        case (("settings" | "auth" | "urls"), _):
+        case (("settings" | "auth" | "headers" | "tls" | "urls"), _):
             return _sqlite_redacted(value, column)
         case _, "json":
             return f"json({value})"
@@ -122,7 +133,7 @@ def _sqlite_redacted(value: str, column: str) -> str:
     made = "json_group_array" if column == "urls" else "json_group_object"
     if column == "settings":
         hidden += "".join(f" OR j.key LIKE '%{word}%'" for word in SECRET_WORDS)
-    elif column == "auth":
+    elif column in SECRET_COLUMNS:
         hidden += f" OR j.key NOT IN ({_quoted(OPEN_NAMES)})"
     entry = (
         f"CASE WHEN j.type = 'text' AND {_sqlite_is_reference('j.value')} THEN j.value "
@@ -187,29 +198,7 @@ def postgresql_functions(schema: str) -> list[str]:
     """
     as_owner = f"SECURITY DEFINER SET search_path = {schema}, pg_temp"
     return [
-        f"""
-        CREATE FUNCTION tocsin_redacted_entry(name text, value jsonb, all_secret boolean) RETURNS jsonb
-        LANGUAGE sql IMMUTABLE AS $$
-            SELECT CASE
-                WHEN jsonb_typeof(value) = 'string' AND value #>> '{{}}' ~ '^(env:|file:|$)' THEN value
-                WHEN jsonb_typeof(value) IN ('object', 'array') OR value #>> '{{}}' ~ '^enc:|://.*@' THEN '"[redacted]"'
-                WHEN all_secret AND name NOT IN ({_quoted(OPEN_NAMES)}) THEN '"[redacted]"'
-                WHEN NOT all_secret AND name ~* '{"|".join(SECRET_WORDS)}' THEN '"[redacted]"'
-                ELSE value END
-        $$""",
-        f"""
-        CREATE FUNCTION tocsin_redacted(source jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE SET search_path = {schema} AS $$
-            SELECT source
-                || CASE WHEN source->>'url' !~ '^(env:|file:|$)' THEN '{{"url": "[redacted]"}}'::jsonb ELSE '{{}}' END
-                || CASE WHEN source ? 'urls' THEN jsonb_build_object('urls', (
-                    SELECT coalesce(jsonb_agg(tocsin_redacted_entry('', value, false) ORDER BY place), '[]')
-                    FROM jsonb_array_elements(source->'urls') WITH ORDINALITY AS e(value, place))) ELSE '{{}}' END
-                || coalesce((
-                    SELECT jsonb_object_agg(column_.key, coalesce((
-                        SELECT jsonb_object_agg(e.key, tocsin_redacted_entry(e.key, e.value, column_.key = 'auth'))
-                        FROM jsonb_each(column_.value) e), '{{}}'))
-                    FROM jsonb_each(source) column_ WHERE column_.key IN ('settings', 'auth')), '{{}}')
-        $$""",
+        *postgresql_redaction(schema),
         """
         CREATE FUNCTION tocsin_version() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -243,6 +232,36 @@ def postgresql_functions(schema: str) -> list[str]:
             PERFORM pg_notify('tocsin_definitions', TG_TABLE_NAME);
             RETURN NULL;
         END $$""",
+    ]
+
+
+def postgresql_redaction(schema: str) -> list[str]:
+    """The functions that take the secrets out of a row before it is recorded; made again, they replace what stands."""
+    return [
+        f"""
+        CREATE OR REPLACE FUNCTION tocsin_redacted_entry(name text, value jsonb, all_secret boolean) RETURNS jsonb
+        LANGUAGE sql IMMUTABLE AS $$
+            SELECT CASE
+                WHEN jsonb_typeof(value) = 'string' AND value #>> '{{}}' ~ '^(env:|file:|$)' THEN value
+                WHEN jsonb_typeof(value) IN ('object', 'array') OR value #>> '{{}}' ~ '^enc:|://.*@' THEN '"[redacted]"'
+                WHEN all_secret AND name NOT IN ({_quoted(OPEN_NAMES)}) THEN '"[redacted]"'
+                WHEN NOT all_secret AND name ~* '{"|".join(SECRET_WORDS)}' THEN '"[redacted]"'
+                ELSE value END
+        $$""",
+        f"""
+        CREATE OR REPLACE FUNCTION tocsin_redacted(source jsonb) RETURNS jsonb
+        LANGUAGE sql IMMUTABLE SET search_path = {schema} AS $$
+            SELECT source
+                || CASE WHEN source->>'url' !~ '^(env:|file:|$)' THEN '{{"url": "[redacted]"}}'::jsonb ELSE '{{}}' END
+                || CASE WHEN source ? 'urls' THEN jsonb_build_object('urls', (
+                    SELECT coalesce(jsonb_agg(tocsin_redacted_entry('', value, false) ORDER BY place), '[]')
+                    FROM jsonb_array_elements(source->'urls') WITH ORDINALITY AS e(value, place))) ELSE '{{}}' END
+                || coalesce((
+                    SELECT jsonb_object_agg(column_.key, coalesce((
+                        SELECT jsonb_object_agg(e.key, tocsin_redacted_entry(e.key, e.value, column_.key <> 'settings'))
+                        FROM jsonb_each(column_.value) e), '{{}}'))
+                    FROM jsonb_each(source) column_ WHERE column_.key IN ('settings', {_quoted(SECRET_COLUMNS)})), '{{}}')
+        $$""",
     ]
 
 

@@ -128,6 +128,11 @@ def datasources(dialect: str) -> list[sa.CheckConstraint]:
     )
 
 
+def datasource_connections(dialect: str) -> list[sa.CheckConstraint]:
+    """How a datasource is connected to is two tables of texts."""
+    return _named({column: _json_is(column, "object", dialect) for column in ("headers", "tls")})
+
+
 def channels(dialect: str) -> list[sa.CheckConstraint]:
     """A channel has a name and a kind that Tocsin can deliver to."""
     return _named(

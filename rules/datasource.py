@@ -26,8 +26,9 @@ class DatasourceKind(StrEnum):
 class Datasource:
     """One place to ask. `urls` are tried in order, so that a replica answers when the first cannot.
 
-    A URL and any value of `auth` may be a reference (`env:NAME`, `file:PATH`), so a secret need not stand in the database.
-    `tenant` is the tenant's name for servers that keep several apart; `''` sends none.
+    A URL and any value of `auth`, `headers` and `tls` may be a reference (`env:NAME`, `file:PATH`), so a secret need not
+    stand in the database. `tenant` is the tenant's name for servers that keep several apart; `''` sends none. `headers` are
+    sent with every query; `tls` has the names of Prometheus' `tls_config`.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Datasource:
     kind: DatasourceKind = DatasourceKind.PROMETHEUS
     tenant: str = ""
     auth: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    tls: Mapping[str, str] = field(default_factory=dict)
     team: str = ""
     origin: str = "sql"
     version: int = 1

@@ -98,4 +98,9 @@ def _stored(write: Write, edit: Edit[Datasource], response: Response) -> Datasou
 
 
 def _described(service: Backend, datasource: Datasource) -> DatasourceOut:
-    return schema.described(datasource, service.datasource_errors(), service.settings.environment)
+    return schema.described(
+        datasource,
+        service.datasource_errors(),
+        service.datasource_servers(datasource.name),
+        service.settings.environment,
+    )

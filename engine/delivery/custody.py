@@ -21,6 +21,13 @@ PLAIN: Final = frozenset({"ca_file", "channel", "from", "hello", "port", "region
 """Settings that are no secret in any kind of channel."""
 OPEN: Final = frozenset({"kind", "type", "user", "username"})
 """Entries of a datasource's `auth` that are no secret."""
+OPEN_TLS: Final = frozenset(
+    {
+        *("ca", "ca_file", "cert", "cert_file", "key_file"),
+        *("insecure_skip_verify", "max_version", "min_version", "server_name"),
+    }
+)
+"""Entries of a datasource's `tls` that are no secret: a key is."""
 
 Keep = Callable[[str, str], str]
 """How a secret is kept: the field's name and the text it was given as, and the text to store."""
@@ -76,8 +83,12 @@ def with_datasource_texts(datasource: Datasource, keep: Keep) -> Datasource:
     """The datasource with every secret text put through `keep`."""
     kept = {name: keep(name, text) for name, text in _datasource_texts(datasource)}
     urls = tuple(kept.get(f"urls.{place}", url) for place, url in enumerate(datasource.urls))
-    auth = {name: kept.get(f"auth.{name}", text) for name, text in datasource.auth.items()}
-    return replace(datasource, urls=urls, auth=auth)
+
+    def texts(column: str, own: Mapping[str, str]) -> dict[str, str]:
+        return {name: kept.get(f"{column}.{name}", text) for name, text in own.items()}
+
+    auth, headers = texts("auth", datasource.auth), texts("headers", datasource.headers)
+    return replace(datasource, urls=urls, auth=auth, headers=headers, tls=texts("tls", datasource.tls))
 
 
 def _channel_texts(channel: Channel) -> Iterator[tuple[str, str]]:
@@ -94,9 +105,14 @@ def _datasource_texts(datasource: Datasource) -> Iterator[tuple[str, str]]:
     for place, url in enumerate(datasource.urls):
         if _is_secret(url, literally=has_credentials(url)):
             yield f"urls.{place}", url
-    for name, text in datasource.auth.items():
-        if _is_secret(text, literally=name not in OPEN):
-            yield f"auth.{name}", text
+    for column, texts, harmless in (
+        ("auth", datasource.auth, OPEN),
+        ("headers", datasource.headers, frozenset[str]()),
+        ("tls", datasource.tls, OPEN_TLS),
+    ):
+        for name, text in texts.items():
+            if _is_secret(text, literally=name not in harmless):
+                yield f"{column}.{name}", text
 
 
 def _is_secret(text: str, *, literally: bool) -> bool:

@@ -21,6 +21,8 @@ def from_row(row: Row) -> Datasource:
         kind=fields.choice(row, "kind", DatasourceKind.PROMETHEUS),
         tenant=fields.text(row, "tenant"),
         auth=fields.settings(row, "auth"),
+        headers=fields.settings(row, "headers"),
+        tls=fields.settings(row, "tls"),
         team=fields.text(row, "team"),
         origin=fields.text(row, "origin", "sql"),
         version=fields.whole(row, "version", 1),
@@ -35,6 +37,8 @@ def to_row(datasource: Datasource) -> dict[str, object]:
         "kind": datasource.kind,
         "tenant": datasource.tenant,
         "auth": dict(datasource.auth),
+        "headers": dict(datasource.headers),
+        "tls": dict(datasource.tls),
         "team": datasource.team,
         "origin": datasource.origin,
     }

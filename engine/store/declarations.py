@@ -50,6 +50,8 @@ datasources = Table(
     Column("tenant", Text, nullable=False, server_default=""),
     Column("auth", JSON, nullable=False, server_default=text("'{}'")),
     *_provenance(),
+    Column("headers", JSON, nullable=False, server_default=text("'{}'")),
+    Column("tls", JSON, nullable=False, server_default=text("'{}'")),
 )
 
 alert_rules = Table(

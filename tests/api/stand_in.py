@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from api.backend import Backend
 from engine.core.alert import Alert, Change, State, TransitionReason
+from engine.core.failover import Server
 from engine.core.importing import Plan
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
@@ -86,6 +87,7 @@ class StandIn:
     tried: list[Rule] = field(default_factory=list)
     tested: list[Channel] = field(default_factory=list)
     datasources: dict[str, str | None] = field(default_factory=dict)
+    servers: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     governed: Effective = field(default_factory=Effective)
     reloaded: Imported | ImportRefusedError = field(default_factory=lambda: Imported(plan=Plan()))
     reloads: list[bool] = field(default_factory=list)
@@ -123,6 +125,9 @@ class StandIn:
 
     def datasource_errors(self) -> Mapping[str, str | None]:
         return self.datasources
+
+    def datasource_servers(self, name: str) -> tuple[Server, ...]:
+        return self.servers.get(name, ())
 
 
 def as_backend(service: Service) -> Backend:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from api.app import create_app
+from engine.core.failover import Server, Standing
 from engine.delivery.references import Sources
 from engine.delivery.sealing import Keys, fresh_key
 from engine.store import datasources as store
 from engine.store.database import Database
 from rules.datasource import Datasource, DatasourceKind
-from tests.api.stand_in import StandIn, StandInSettings
+from tests.api.stand_in import NOON, StandIn, StandInSettings
+from tests.delivery.certificates import Authority
 
 SECRET_URL = "https://tocsin:s3cr3t@mimir.example.org/prometheus?token=s3cr3t"
 SHOWN_URL = "https://[redacted]@mimir.example.org/prometheus?[redacted]"
@@ -23,6 +26,8 @@ MIMIR: dict[str, Any] = {
     "kind": "mimir",
     "tenant": "shop",
     "auth": {"username": "tocsin", "password": "s3cr3t"},
+    "headers": {"X-Gateway-Key": "s3cr3t"},
+    "tls": {"server_name": "mimir", "insecure_skip_verify": True},
     "team": "sre",
 }
 
@@ -47,17 +52,37 @@ def test_a_datasource_is_stored_as_it_was_declared(api: TestClient, database: Da
         kind=DatasourceKind.MIMIR,
         tenant="shop",
         auth={"username": "tocsin", "password": "s3cr3t"},
+        headers={"X-Gateway-Key": "s3cr3t"},
+        tls={"server_name": "mimir", "insecure_skip_verify": "true"},
         team="sre",
         origin="api",
     )
 
 
 def test_a_datasource_is_told_without_its_secrets(api: TestClient) -> None:
-    put(api, urls=[SECRET_URL, "env:MIMIR_URL"], auth={**MIMIR["auth"], "token": "env:MIMIR_TOKEN"})
+    auth = {**MIMIR["auth"], "token": "env:MIMIR_TOKEN"}
+    headers = {**MIMIR["headers"], "X-Other": "env:OTHER"}
+    put(api, urls=[SECRET_URL, "env:MIMIR_URL"], auth=auth, headers=headers, tls={"server_name": "m"})
     told = api.get("/api/v1/datasources/mimir").json()
+    assert told["headers"] == {"X-Gateway-Key": "[redacted]", "X-Other": "env:OTHER"}
+    assert told["tls"] == {"server_name": "m"}
     assert told["urls"] == [SHOWN_URL, "env:MIMIR_URL"]
     assert told["auth"] == {"username": "tocsin", "password": "[redacted]", "token": "env:MIMIR_TOKEN"}
-    assert {problem["field"] for problem in told["problems"]} == {"urls.0", "auth.password"}
+    assert {problem["field"] for problem in told["problems"]} == {"urls.0", "auth.password", "headers.X-Gateway-Key"}
+
+
+def test_a_clients_key_is_kept_like_a_password_and_its_certificate_is_shown(
+    api: TestClient, database: Database, tmp_path: Path
+) -> None:
+    issued = Authority(tmp_path).issue("tocsin")
+    tls = {"ca": issued.authority, "cert": issued.certificate, "key": issued.key}
+    told = put(api, tls=tls)
+    assert told["tls"] == {**tls, "key": "[redacted]"}
+    assert "tls.key" in {problem["field"] for problem in told["problems"]}
+    assert put(api, tls=told["tls"])["version"] == told["version"]
+    kept = stored(database)
+    assert kept is not None
+    assert kept.tls == tls
 
 
 def test_no_answer_tells_a_secret(api: TestClient) -> None:
@@ -126,6 +151,22 @@ def test_a_kept_secret_goes_nowhere_it_was_not_given_for(
         pytest.param({"auth": {"pasword": "x"}}, "auth.pasword.[key]", "'password'", id="misspelt entry"),
         pytest.param({"urls": ["env:TOCSIN_DATABASE_URL"]}, "urls.0", "no reference may read", id="our own secret"),
         pytest.param({"auth": {"password": "[redacted]"}}, "auth.password", "give the value", id="nothing to keep"),
+        pytest.param({"headers": {"X-Key": "[redacted]"}}, "headers.X-Key", "give the value", id="no header to keep"),
+        pytest.param({"headers": {"X Key": "k"}}, "headers.X Key.[key]", "should match pattern", id="no header's name"),
+        pytest.param({"headers": {"Host": "a"}}, "headers.Host", "Tocsin's to say", id="a header that is ours"),
+        pytest.param({"headers": {"authorization": "x"}}, "headers.authorization", "in auth", id="auth as a header"),
+        pytest.param({"tls": {"cafile": "x"}}, "tls.cafile.[key]", "'ca_file'", id="misspelt TLS setting"),
+        pytest.param({"tls": {"ca": "x"}}, "tls.ca", "no certificate in PEM form", id="no certificate"),
+        pytest.param({"tls": {"ca_file": "/none.pem"}}, "tls.ca_file", "No such file", id="no file"),
+        pytest.param({"tls": {"cert": "x"}}, "tls.cert", "a client shows both or none", id="a certificate alone"),
+        pytest.param({"tls": {"min_version": "TLS11"}}, "tls.min_version", "TLS12 or TLS13", id="an old TLS"),
+        pytest.param(
+            {"tls": {"insecure_skip_verify": "maybe"}}, "tls.insecure_skip_verify", "true or false", id="maybe"
+        ),
+        pytest.param({"tls": {"key_file": "/root/k"}}, "tls.key_file", "TOCSIN_REFERENCES", id="a key from anywhere"),
+        pytest.param(
+            {"kind": "victorialogs", "tenant": "1:2:3"}, "tenant", "account or account:project", id="no tenant"
+        ),
     ],
 )
 def test_a_datasource_that_cannot_be_asked_is_refused(
@@ -145,9 +186,11 @@ def test_a_datasource_needs_a_name(api: TestClient) -> None:
 @pytest.mark.parametrize(
     ("known", "status"),
     [
-        pytest.param({}, {"state": "unknown", "last_error": None}, id="never asked"),
-        pytest.param({"default": None}, {"state": "healthy", "last_error": None}, id="well"),
-        pytest.param({"default": "refused"}, {"state": "failing", "last_error": "refused"}, id="failing"),
+        pytest.param({}, {"state": "unknown", "last_error": None, "servers": []}, id="never asked"),
+        pytest.param({"default": None}, {"state": "healthy", "last_error": None, "servers": []}, id="well"),
+        pytest.param(
+            {"default": "refused"}, {"state": "failing", "last_error": "refused", "servers": []}, id="failing"
+        ),
     ],
 )
 def test_how_its_last_queries_went_is_told(
@@ -156,6 +199,16 @@ def test_how_its_last_queries_went_is_told(
     api = TestClient(create_app(replace(engine, datasources=known)))
     assert api.get("/api/v1/datasources/default").json()["status"] == status
     assert [one["status"] for one in api.get("/api/v1/datasources").json()["items"]] == [status]
+
+
+def test_how_each_of_its_servers_does_is_told_with_its_address(engine: StandIn) -> None:
+    known = (Server(standing=Standing.AWAY, since=NOON, error="refused"), Server())
+    api = TestClient(create_app(replace(engine, servers={"mimir": known})))
+    put(api, urls=[SECRET_URL, "http://b.example.org"])
+    assert api.get("/api/v1/datasources/mimir").json()["status"]["servers"] == [
+        {"url": SHOWN_URL, "state": "away", "since": "2026-11-21T12:00:00Z", "last_error": "refused"},
+        {"url": "http://b.example.org", "state": "up", "since": None, "last_error": None},
+    ]
 
 
 def test_an_address_that_sql_made_of_anything_is_not_shown(api: TestClient, database: Database) -> None:

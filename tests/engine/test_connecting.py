@@ -78,13 +78,34 @@ def test_who_asks_is_told_by_a_header(auth: dict[str, str], sent: str | None) ->
         (DatasourceKind.MIMIR, "x-scope-orgid"),
         (DatasourceKind.LOKI, "x-scope-orgid"),
         (DatasourceKind.THANOS, "thanos-tenant"),
-        (DatasourceKind.PROMETHEUS, None),
+        (DatasourceKind.PROMETHEUS, "x-scope-orgid"),
+        (DatasourceKind.VICTORIAMETRICS, "accountid"),
     ],
 )
-def test_a_tenant_is_named_as_the_server_wants_it(kind: DatasourceKind, header: str | None) -> None:
+def test_a_tenant_is_named_as_the_server_wants_it(kind: DatasourceKind, header: str) -> None:
     with ScriptedServer(answer) as server:
         headers = asked(server, {}, kind=kind, tenant="shop").headers
-    assert {name for name, value in headers.items() if value == "shop"} == ({header} if header else set())
+    assert {name for name, value in headers.items() if value == "shop"} == {header}
+
+
+def test_a_tenant_of_two_parts_is_two_headers() -> None:
+    with ScriptedServer(answer) as server:
+        headers = asked(server, {}, kind=DatasourceKind.VICTORIALOGS, tenant="12:3").headers
+    assert (headers["accountid"], headers["projectid"]) == ("12", "3")
+
+
+def test_headers_of_the_row_are_sent_and_go_before_the_kinds_own() -> None:
+    own = {"X-Gateway-Key": "env:KEY", "X-Scope-OrgID": "a|b"}
+    with ScriptedServer(answer) as server:
+        headers = asked(server, {"KEY": SECRET}, headers=own, tenant="shop", auth={"token": "t0ken"}).headers
+    assert (headers["x-gateway-key"], headers["x-scope-orgid"]) == (SECRET, "a|b")
+    assert headers["authorization"] == "Bearer t0ken"
+
+
+def test_loki_is_asked_on_its_own_path() -> None:
+    with ScriptedServer(answer) as server:
+        request = asked(server, {}, kind=DatasourceKind.LOKI, urls=(f"{server.url}/logs/",))
+    assert request.path == "/logs/loki/api/v1/query"
 
 
 def test_an_encrypted_address_and_password_are_opened_for_the_query() -> None:
@@ -126,6 +147,9 @@ def test_a_secret_that_is_mounted_late_or_rotated_is_read_at_the_next_query(tmp_
         ),
         pytest.param({"auth": {"username": "u"}}, "auth.password: is not set", id="no password"),
         pytest.param({"auth": {"pass": SECRET}}, "auth.pass is not known", id="an entry nobody knows"),
+        pytest.param({"tls": {"certificate": SECRET}}, "tls.certificate is not known", id="TLS nobody knows"),
+        pytest.param({"headers": {"Host": SECRET}}, "headers.Host cannot be given", id="a header that is ours"),
+        pytest.param({"headers": {"X-Key": "env:UNSET"}}, "headers.X-Key: env:UNSET is unset", id="an unset header"),
         pytest.param({"auth": {"token": f"{SECRET}\r\nX: y"}}, "holds characters no header may hold", id="two lines"),
         pytest.param({"urls": (f"http://u:{SECRET}@h/?q=1",)}, "no query and no fragment", id="no address"),
         pytest.param({"urls": (f"ftp://u:{SECRET}@h/",)}, "must be http", id="another protocol"),
@@ -155,11 +179,12 @@ def test_private_addresses_are_not_asked_where_they_are_refused() -> None:
         pytest.param({"auth": {"token": SECRET}}, id="token"),
         pytest.param({"auth": {"username": "u", "password": SECRET}}, id="password"),
         pytest.param({"credentials": f"u:{SECRET}%21@"}, id="in the address"),
+        pytest.param({"headers": {"X-Key": SECRET}, "auth": {"token": "t0ken"}}, id="in a header of its own"),
     ],
 )
 def test_a_server_that_repeats_what_it_was_sent_gives_nothing_away(fields: dict[str, Any]) -> None:
     def parrot(request: Request) -> Response:
-        sent = request.headers["authorization"]
+        sent = request.headers["authorization"] + request.headers.get("x-key", "")
         clear = b64decode(sent.removeprefix("Basic ")).decode() if sent.startswith("Basic ") else sent
         return Response(status=500, body=f"{sent} {clear}".encode())
 

@@ -19,6 +19,7 @@ import pytest
 
 from engine.core.alert import Sample
 from engine.prometheus import Answer, Prometheus, QueryError, QueryErrorKind, Series
+from engine.tls import Tls
 from rules.labels import Labels
 from tests.delivery.certificates import self_signed, server_context
 from tests.servers import Request, Response, ScriptedServer
@@ -331,5 +332,5 @@ def test_https_is_verified_against_the_given_authority(tmp_path: Path) -> None:
         error = refused_by(server)
         assert error.kind is QueryErrorKind.UNAVAILABLE
         assert "certificate verify failed" in error.message
-        with closing(Prometheus(server.url, verify=str(pem))) as prometheus:
+        with closing(Prometheus(server.url, tls=Tls(ca=pem.read_text()))) as prometheus:
             prometheus.check()

@@ -77,6 +77,8 @@ BOTH = [
     ("datasources", "kind", {"kind": "'influxdb'"}),
     ("datasources", "urls", {"urls": "'{}'"}),
     ("datasources", "auth", {"auth": "'[]'"}),
+    ("datasources", "headers", {"headers": "'[]'"}),
+    ("datasources", "tls", {"tls": "'[]'"}),
     ("channels", "name", {"name": "''"}),
     ("channels", "kind", {"kind": "'Slack'"}),
     ("channels", "settings", {"settings": "'[]'"}),
@@ -162,7 +164,7 @@ ON_POSTGRESQL = [
 Case = tuple[str, str, dict[str, str]]
 CHECKED: dict[str, Callable[[str], list[sa.CheckConstraint]]] = {
     "alert_rules": checks.alert_rules,
-    "datasources": checks.datasources,
+    "datasources": lambda dialect: [*checks.datasources(dialect), *checks.datasource_connections(dialect)],
     "channels": checks.channels,
     "routes": checks.routes,
     "silences": checks.silences,

@@ -351,11 +351,15 @@ def test_a_datasources_credentials_are_hidden_whatever_they_are_called(database:
     secret = ["http://u:s3cret@prometheus:9090", "enc:gAAAAAs3cret"]
     urls = [*secret, "http://prometheus:9090", "env:TOCSIN_PROMETHEUS_URL"]
     auth = {"kind": "basic", "username": "u", "password": "s3cret", "basic": "s3cret", "pass": "env:PASS"}
+    headers = {"X-Key": "s3cret", "X-Other": "env:KEY"}
+    tls = {"ca_file": "/ca.pem", "key_file": "/key.pem", "key": "s3cret", "insecure_skip_verify": True, "odd": "s3cret"}
     with database.write() as connection:
-        connection.execute(insert(datasources).values(name="r", urls=urls, auth=auth))
+        connection.execute(insert(datasources).values(name="r", urls=urls, auth=auth, headers=headers, tls=tls))
         (change,) = changes(connection)
     assert change.after["urls"] == [HIDDEN, HIDDEN, *urls[2:]]
     assert change.after["auth"] == auth | {"password": HIDDEN, "basic": HIDDEN}
+    assert change.after["headers"] == headers | {"X-Key": HIDDEN}
+    assert change.after["tls"] == tls | {"key": HIDDEN, "odd": HIDDEN}
 
 
 # SQLite's shell
