@@ -13,7 +13,8 @@ Nothing is asked twice: retrying is the caller's decision.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any, Final
@@ -64,11 +65,12 @@ class Prometheus:
 
     `url` may carry a path prefix and `user:password@`, which `auth` replaces. `workers` connections stay open between
     calls. `max_bytes` bounds one answer after decompression. `connect` bounds the opening of a connection more tightly than
-    `timeout`. `hidden` are texts that no error repeats, even where the server does. `resolver` says where names lead, and
-    which addresses are refused. Raises ValueError for settings that can never work, naming the setting and never its secret.
+    `timeout`. `params` are sent with every query. `hidden` are texts that no error repeats, even where the server does.
+    `resolver` says where names lead, and which addresses are refused. Raises ValueError for settings that can never work,
+    naming the setting and never its secret.
     """
 
-    __slots__ = ("_address", "_connect", "_server_timeout", "_session")
+    __slots__ = ("_address", "_connect", "_params", "_session")
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Prometheus:
         auth: tuple[str, str] | None = None,
         connect: timedelta | None = None,
         tls: Tls | None = None,
+        params: Mapping[str, str] | None = None,
         hidden: Sequence[str] = (),
         resolver: Resolver | None = None,
     ) -> None:
@@ -88,7 +91,7 @@ class Prometheus:
             raise ValueError("workers and max_bytes must be at least 1, timeout at least 1 ms")
         parts = _checked_url(url)
         self._address = _address(parts)
-        self._server_timeout = f"{timeout // _MILLISECOND}ms"
+        self._params = {**(params or {}), "timeout": f"{timeout // _MILLISECOND}ms"}
         self._session = BoundedSession(
             deadline=timeout,
             max_bytes=max_bytes,
@@ -148,7 +151,7 @@ class Prometheus:
 
     def _ask(self, call: Callable[..., Any], *question: object, params: dict[str, str]) -> Document:
         try:
-            document = call(*question, params={**params, "timeout": self._server_timeout})
+            document = call(*question, params={**params, **self._params})
         except (requests.RequestException, PrometheusApiClientException, ValueError) as error:
             raise self._failure(error) from error
         assert isinstance(document, Document)
@@ -197,12 +200,36 @@ def _library_view(body: bytes) -> dict[str, dict[str, Document]]:
 
 def _root_cause(error: requests.RequestException) -> str:
     """The system's own words (`[Errno 111] Connection refused`) out of the libraries' wrapping."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLError):
+            return _tls_failure(cause)
         if isinstance(cause, OSError | HTTPException) and not isinstance(cause, requests.RequestException):
             return str(cause) or type(cause).__name__
-        cause = cause.__cause__ or cause.__context__
     return str(error)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came of; urllib3 keeps a TLS error as an argument of one that was never raised."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        cause = left.pop()
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        inner = [each for each in cause.args if isinstance(each, BaseException)]
+        left += [cause.__context__, cause.__cause__, getattr(cause, "reason", None), *inner]
+        left = [each for each in left if isinstance(each, BaseException)]
+
+
+def _tls_failure(cause: ssl.SSLError) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"TLS: certificate verify failed: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLEOFError) or "ALERT" in (cause.reason or ""):
+        said = (cause.reason or "it hung up").replace("_", " ").lower()
+        return f"TLS: the server refused the connection ({said}); it may want a client certificate: see cert and key in tls"
+    return f"TLS: {cause.reason or cause}"
 
 
 def _excerpt(last: Exchange | None) -> str:

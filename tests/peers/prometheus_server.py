@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import ssl
 import subprocess
 import tempfile
 import urllib.error
@@ -59,7 +61,8 @@ class PrometheusServer:
     """One real Prometheus for the length of a `with` block, with a data directory of its own.
 
     It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval`, tells `alertmanagers`
-    (host:port), and takes further command line `flags`. `data` is a storage that is there already, and stays.
+    (host:port), and takes further command line `flags`. `data` is a storage that is there already, and stays. With `web`, a
+    file for `--web.config.file`, it speaks https; `trust` and `authorization` are what it is then asked with from here.
     """
 
     def __init__(
@@ -71,16 +74,21 @@ class PrometheusServer:
         alertmanagers: Sequence[str] = (),
         flags: Sequence[str] = (),
         data: Path = Path("data"),
+        web: Path | None = None,
+        trust: ssl.SSLContext | None = None,
+        authorization: str = "",
     ) -> None:
         self._targets, self._interval, self._rule_files = targets, interval, rule_files
         self._alertmanagers, self._flags, self._data = alertmanagers, flags, data
+        self._web, self._trust = web, trust
+        self._headers = {"Authorization": authorization} if authorization else {}
         self._port = free_port()
         self._home = Path()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'http' if self._web is None else 'https'}://127.0.0.1:{self._port}"
 
     @property
     def pid(self) -> int:
@@ -123,11 +131,11 @@ class PrometheusServer:
         self._targets = self._targets if targets is None else targets
         self._rule_files = self._rule_files if rule_files is None else rule_files
         (self._home / "prometheus.yml").write_text(json.dumps(self._configuration()))
-        urllib.request.urlopen(urllib.request.Request(f"{self.url}/-/reload", method="POST"), timeout=10).close()
+        self._open("/-/reload", method="POST").close()
 
     def result(self, expr: str) -> Any:
         """The plain `data.result` of an instant query now, fetched without any code of ours under test."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/query?{urlencode({'query': expr})}", timeout=10) as answer:
+        with self._open(f"/api/v1/query?{urlencode({'query': expr})}") as answer:
             return json.load(answer)["data"]["result"]
 
     def wait_for(self, expr: str, *, within: timedelta = timedelta(seconds=10)) -> None:
@@ -136,10 +144,21 @@ class PrometheusServer:
 
     def _ready(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/-/ready", timeout=2).close()
+            self._open("/-/ready", timeout=2).close()
         except OSError:
             return False
         return True
+
+    def send(self, how: signal.Signals) -> None:
+        """Does to it what a signal does: SIGKILL a power cut, SIGSTOP a machine that hangs, SIGCONT its awakening."""
+        assert self._process is not None, "it has never been started"
+        self._process.send_signal(how)
+        if how is signal.SIGKILL:
+            self._process.wait()
+
+    def _open(self, path: str, *, method: str = "GET", timeout: float = 10) -> Any:
+        request = urllib.request.Request(f"{self.url}{path}", method=method, headers=self._headers)
+        return urllib.request.urlopen(request, timeout=timeout, context=self._trust)
 
     def _arguments(self) -> list[str]:
         return [
@@ -148,6 +167,7 @@ class PrometheusServer:
             f"--web.listen-address=127.0.0.1:{self._port}",
             "--web.enable-lifecycle",
             "--log.level=warn",
+            *([] if self._web is None else [f"--web.config.file={self._web}"]),
             *self._flags,
         ]
 

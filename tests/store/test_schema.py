@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,22 @@ def test_an_empty_database_is_brought_to_the_newest_schema_once(empty: Database)
     assert schema.upgrade(empty.engine) is True
     assert schema.current(empty.engine) == schema.head()
     assert schema.upgrade(empty.engine) is False
+
+
+def test_a_row_of_the_first_schema_gets_what_came_later_and_its_edits_are_recorded_with_it(empty: Database) -> None:
+    with empty.engine.begin() as connection:
+        command.upgrade(schema.configuration(connection), "0001")
+        connection.execute(text("INSERT INTO datasources (name) VALUES ('old')"))
+    assert schema.upgrade(empty.engine) is True
+    with empty.write() as connection:
+        connection.execute(text("UPDATE datasources SET headers = '{\"X-Key\": \"s3cret\"}' WHERE name = 'old'"))
+        (row,) = connection.execute(select(datasources).where(datasources.c.name == "old"))
+        said = connection.execute(
+            text("SELECT after FROM definition_changes WHERE row_id = 'old' ORDER BY id")
+        ).scalars()
+        recorded = [json.loads(each) if isinstance(each, str) else each for each in said]
+    assert (row.headers, row.tls, row.version) == ({"X-Key": "s3cret"}, {}, 2)
+    assert [each.get("headers") for each in recorded] == [None, {"X-Key": "[redacted]"}]
 
 
 def test_the_migrations_make_exactly_the_tables_the_code_knows(database: Database) -> None:
