@@ -98,11 +98,11 @@ def test_what_could_kill_the_parser_is_refused_with_its_place(text: str, message
 
 @pytest.mark.parametrize("piece", ["(", "a[", "-", "and ", '"', "'`", "1.", "1e", "#", "\\", "=~", "{", "a{b='c'}+"])
 def test_a_flood_is_refused_or_read_at_once(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     list(tokens(piece * 50_000))
     with pytest.raises(PromqlError):
         guard(piece * 5_000)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_there_are_fewer_regexes_than_operators() -> None:
