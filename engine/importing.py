@@ -17,7 +17,7 @@ from engine.store import rule_imports
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.formats import prometheus_yaml
-from rules.formats.prometheus_yaml import Flaw
+from rules.formats.reading import Flaw
 from rules.problems import Problem, Severity
 from rules.rule import Rule
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.core.importing import Plan
     from engine.importing import Imported, Wish
     from engine.store.database import Database
-    from rules.formats.prometheus_yaml import Flaw
+    from rules.formats.reading import Flaw
 
 Opened = Callable[[], AbstractContextManager["Database"]]
 """Opens the migrated database that the environment names."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from rules import durations, problems, promql
-from rules.errors import DurationError, RulesError, YamlError
+from rules import problems, promql
+from rules.errors import RulesError, YamlError
 from rules.formats import yaml_text
+from rules.formats.reading import Flaw, Reader
 from rules.formats.yaml_text import Kind, Node
 from rules.labels import SEVERITY, LabelTexts
 from rules.problems import Problem, Severity
@@ -29,25 +30,46 @@ _MOST: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flaw:
-    """One problem and where in which file it is; line and column count from 1. It prints as one line, as compilers do."""
+class Recording:
+    """A recording rule as its file declares it: Prometheus writes the series `record`, Tocsin only knows that it does."""
 
+    record: str
+    group: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    query_offset: timedelta | None = None
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Entry:
+    """One rule as it stands in its file: what it declares, how its problems call it, and where its fields are."""
+
+    declares: Rule | Recording
+    label: str
     file: str
-    line: int
-    column: int
-    problem: Problem
+    node: Node
+    fields: Mapping[str, Node]
 
-    def __str__(self) -> str:
-        said = "warning: " if self.problem.severity is Severity.WARNING else ""
-        return f"{self.file}:{self.line}:{self.column}: {said}{self.problem.message}"
+    def flaw(self, problem: Problem) -> Flaw:
+        """The problem at the place of its field, or of the rule where the file does not give the field."""
+        name, _, inner = problem.field.partition(".")
+        where = _member(self.fields.get(name), inner) or self.node
+        at = "" if problem.position is None else f" (at character {problem.position})"
+        told = replace(problem, message=f"{self.label}{problem.field}: {problem.message}{at}")
+        return Flaw(file=self.file, line=where.line, column=where.column, problem=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleFile:
-    """The alerting rules of a file in its order, without ids yet, and what is wrong; with an error there are no rules."""
+    """The alerting rules of a file in its order, without ids yet, and what is wrong; with an error there are no rules.
+
+    `entries` are its rules of both kinds.
+    """
 
     rules: tuple[Rule, ...] = ()
     flaws: tuple[Flaw, ...] = ()
+    entries: tuple[Entry, ...] = field(default=(), compare=False)
 
     @property
     def errors(self) -> tuple[Flaw, ...]:
@@ -58,12 +80,13 @@ def parse(text: str, file: str = "rules.yml") -> RuleFile:
     """What the text declares; `file` is what its mistakes are told by. Raises nothing."""
     reader = _Reader(file)
     try:
-        rules = tuple(reader.rules(text))
+        entries = tuple(reader.entries(text))
     except YamlError as error:
-        reader.tell(Node(kind=Kind.SCALAR, line=error.line, column=error.column), "", error.message)
-        rules = ()
-    found = RuleFile(rules=rules, flaws=tuple(sorted(reader.flaws, key=lambda flaw: (flaw.line, flaw.column))))
-    return replace(found, rules=()) if found.errors else found
+        reader.unreadable(error)
+        entries = ()
+    rules = tuple(entry.declares for entry in entries if isinstance(entry.declares, Rule))
+    found = RuleFile(rules=rules, flaws=reader.in_order(), entries=entries)
+    return replace(found, rules=(), entries=()) if found.errors else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +101,10 @@ class _Group:
     labels: Mapping[str, str]
 
 
-class _Reader:
-    """Reads nodes as what they should be, and collects what they are not."""
+class _Reader(Reader):
+    """Reads the nodes of a rule file."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.flaws: list[Flaw] = []
-
-    def tell(self, node: Node, field: str, message: str, severity: Severity = Severity.ERROR) -> None:
-        problem = Problem(severity=severity, field=field, message=message)
-        self.flaws.append(Flaw(file=self.file, line=node.line, column=node.column, problem=problem))
-
-    def rules(self, text: str) -> Iterator[Rule]:
+    def entries(self, text: str) -> Iterator[Entry]:
         document = yaml_text.compose(text)
         if document.second is not None:
             second = Node(kind=Kind.SCALAR, line=document.second, column=1)
@@ -104,7 +119,7 @@ class _Reader:
         for place, node in enumerate(self.list(fields.get("groups"), "groups")):
             yield from self.group(node, place, names)
 
-    def group(self, node: Node, place: int, names: set[str]) -> Iterator[Rule]:
+    def group(self, node: Node, place: int, names: set[str]) -> Iterator[Entry]:
         fields = self.mapping(node, f"group {place + 1}", _GROUP)
         name = self.text(fields.get("name"), "name", f"group {place + 1}: ")
         label = f"group {name!r}: " if name else f"group {place + 1}: "
@@ -124,15 +139,20 @@ class _Reader:
         for at, item in enumerate(self.list(fields.get("rules"), f"{label}rules")):
             yield from self.rule(item, at, group)
 
-    def rule(self, node: Node, at: int, group: _Group) -> Iterator[Rule]:
+    def rule(self, node: Node, at: int, group: _Group) -> Iterator[Entry]:
         place = f"{group.label}rule {at + 1}"
         fields = self.mapping(node, place, _RULE)
         alert, record, label = self.names(node, place, fields)
         rule = self.declared(node, alert, fields, group, label)
         if record:
             self.recording(node, record, rule, fields, label)
+            declared = _recorded(record, rule)
+            yield Entry(declares=declared, label=label, file=self.file, node=node, fields=fields)
         elif alert:
-            yield self.alerting(node, rule, fields, label)
+            entry = Entry(declares=rule, label=label, file=self.file, node=node, fields=fields)
+            if rule.expr is not None:
+                self.flaws += map(entry.flaw, problems.check_rule(rule))
+            yield entry
 
     def names(self, node: Node, place: str, fields: Mapping[str, Node]) -> tuple[str, str, str]:
         """The names of the alert and of the record, of which there should be one, and how problems call the rule."""
@@ -168,17 +188,6 @@ class _Reader:
             annotations=self.texts(fields.get("annotations"), "annotations", label),
         )
 
-    def alerting(self, node: Node, rule: Rule, fields: Mapping[str, Node], label: str) -> Rule:
-        """The rule, with what Tocsin itself has to say about it told."""
-        if rule.expr is None:
-            return rule
-        for problem in problems.check_rule(rule):
-            name, _, inner = problem.field.partition(".")
-            where = _member(fields.get(name), inner) or node
-            at = "" if problem.position is None else f" (at character {problem.position})"
-            self.tell(where, problem.field, f"{label}{problem.field}: {problem.message}{at}", problem.severity)
-        return rule
-
     def recording(self, node: Node, record: str, rule: Rule, fields: Mapping[str, Node], label: str) -> None:
         """What Prometheus would refuse in a recording rule, and else that it stays there."""
         if "{" in record or "}" in record:
@@ -194,69 +203,6 @@ class _Reader:
         message = f"{label}the recording rule {record[:80]!r} stays in Prometheus, which must go on evaluating it"
         self.tell(node, "record", message, Severity.WARNING)
 
-    def mapping(self, node: Node, what: str, known: tuple[str, ...] | None) -> dict[str, Node]:
-        """The members by name; nothing at all stands for an empty mapping. `known` None takes every name."""
-        if node.is_null:
-            return {}
-        if node.kind is not Kind.MAPPING:
-            self.tell(node, "", f"{what} is a {node.kind} and not a mapping")
-            return {}
-        found: dict[str, Node] = {}
-        self.once(node, what)
-        for key, value in node.pairs():
-            if key.kind is not Kind.SCALAR:
-                self.tell(key, "", f"{what}: a {key.kind} cannot be a name")
-            elif known is not None and key.text not in known:
-                message = f"{what}: there is no field {key.text[:80]!r}; known are {', '.join(known)}"
-                self.tell(key, key.text[:80], message)
-            else:
-                found.setdefault(key.text, value)
-        return found
-
-    def once(self, node: Node, what: str) -> None:
-        """Tell of each name that the mapping itself gives twice."""
-        first: dict[str, Node] = {}
-        for key in node.items[::2]:
-            if key.kind is not Kind.SCALAR:
-                continue
-            if key.text in first:
-                message = f"{what}: {key.text[:80]!r} is given already on line {first[key.text].line}; keep one of them"
-                self.tell(key, key.text[:80], message)
-            first.setdefault(key.text, key)
-
-    def list(self, node: Node | None, what: str) -> list[Node]:
-        """The items; Prometheus passes over those that are null."""
-        if node is None or node.is_null:
-            return []
-        if node.kind is not Kind.LIST:
-            self.tell(node, what, f"{what} is a {node.kind} and not a list; begin each item with -")
-            return []
-        return [item for item in node.items if not item.is_null]
-
-    def text(self, node: Node | None, name: str, label: str) -> str:
-        if node is None or node.is_null:
-            return ""
-        if node.kind is not Kind.SCALAR:
-            self.tell(node, name, f"{label}{name} is a {node.kind} and not a text")
-        return node.text
-
-    def texts(self, node: Node | None, name: str, label: str) -> dict[str, str]:
-        if node is None:
-            return {}
-        members = self.mapping(node, f"{label}{name}", None)
-        return {key: self.text(value, f"{name}.{key}", label) for key, value in members.items()}
-
-    def span(self, node: Node | None, name: str, label: str) -> timedelta | None:
-        if node is None or node.is_null:
-            return None
-        text = self.text(node, name, label)
-        if node.kind is Kind.SCALAR:
-            try:
-                return durations.parse(text)
-            except DurationError as error:
-                self.tell(node, name, f"{label}{name}: {error.message}")
-        return None
-
     def limit(self, node: Node | None, label: str) -> int:
         if node is None or node.is_null:
             return 0
@@ -266,6 +212,17 @@ class _Reader:
             )
             return 0
         return max(0, int(node.text))
+
+
+def _recorded(record: str, rule: Rule) -> Recording:
+    return Recording(
+        record=record,
+        group=rule.group,
+        expr=rule.expr or "",
+        labels={**rule.labels, **({SEVERITY: rule.severity} if rule.severity else {})},
+        query_offset=rule.query_offset,
+        limit=rule.limit,
+    )
 
 
 def _member(node: Node | None, name: str) -> Node | None:
