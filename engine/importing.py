@@ -71,7 +71,7 @@ def read(files: Iterable[Path]) -> tuple[list[Rule], tuple[Flaw, ...]]:
 
     Raises ImportRefusedError with the mistakes of all of them.
     """
-    return declared((str(file), _text(file)) for file in files)
+    return declared((str(file), text_of(file)) for file in files)
 
 
 def declared(texts: Iterable[tuple[str, str | Flaw]]) -> tuple[list[Rule], tuple[Flaw, ...]]:
@@ -175,7 +175,7 @@ def _is_error(flaw: Flaw) -> bool:
     return flaw.problem.severity is Severity.ERROR
 
 
-def _text(file: Path) -> str | Flaw:
+def text_of(file: Path) -> str | Flaw:
     """The file's text, or why there is none."""
     try:
         with file.open("rb") as opened:

@@ -12,6 +12,7 @@
     ├── ThresholdError      a threshold row that cannot govern anything
     ├── InhibitError        an inhibition without a side, or that would inhibit by everything
     ├── TimeIntervalError   a time interval that does not say when
+    ├── SeriesError         what a unit test gives as a series or as its values (position)
     ├── YamlError           a file that is no YAML, or none of a bearable size (line, column)
     └── SilenceError        a silence that would hide everything, nothing, or ends before it starts
 
@@ -90,6 +91,14 @@ class InhibitError(RulesError):
 
 class TimeIntervalError(RulesError):
     """A time interval that does not say when."""
+
+
+class SeriesError(RulesError):
+    """What a unit test gives as a series or as its values, and is none; `position` counts characters from 0."""
+
+    def __init__(self, message: str, *, position: int) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 class YamlError(RulesError):
