@@ -213,7 +213,7 @@ class _Run:
         """Advance the rule's alerts; the series that show them."""
 
         def expand(text: str, sample: Sample) -> str:
-            return self._text(text, sample, at)
+            return self._text(rule, text, sample, at)
 
         elements = labelled(rule, samples, expand)
         evaluation = evaluate(rule, elements, standing.alerts, at)
@@ -231,7 +231,7 @@ class _Run:
         }
         return [sample for alert in evaluation.alerts.values() for sample in unit_testing.shown(rule, alert)]
 
-    def _text(self, text: str, sample: Sample, at: datetime) -> str:
+    def _text(self, rule: Rule, text: str, sample: Sample, at: datetime) -> str:
         data = templates.TemplateData(
             labels=sample.labels,
             value=sample.value,
@@ -239,6 +239,7 @@ class _Run:
             external_url=self._test.external_url,
             query=lambda expr: self._asked(expr, at),
             now=at,
+            alert=rule.name,
         )
         return templates.render_or_error(text, data)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from rules import promql, query, routing, templates
+from rules import lints, promql, query, routing, templates
 from rules.errors import PromqlError, RouteError, RulesError
 from rules.labels import METRIC_NAME, SEVERITY
+from rules.lints import Finding, Lint
 from rules.routing import ROOT, Route
 from rules.rule import Condition, MissingSeries, NoData, Rule
 from rules.thresholds import Governance, Threshold, Why, breaches
@@ -37,14 +38,37 @@ class Problem:
     position: int | None = None
 
 
-def check_rule(rule: Rule) -> tuple[Problem, ...]:
-    """Every problem of the rule by itself; whether its channels and its datasource exist is for others to say."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Odd(Problem):
+    """A warning that stands for a lint."""
+
+    lint: Lint
+
+
+def check_rule(rule: Rule, lint: Callable[[Rule], Iterable[Finding]] = lints.check) -> tuple[Problem, ...]:
+    """Every problem of the rule by itself; whether its channels and its datasource exist is for others to say.
+
+    `lint` finds what is odd about it.
+    """
+    return (*_declared(rule), *map(odd, lint(rule)))
+
+
+def odd(finding: Finding) -> Odd:
+    """The finding as a problem, which stops nothing."""
+    return Odd(severity=Severity.WARNING, field=finding.field, message=finding.message, lint=finding.lint)
+
+
+def check_odd(rule: Rule) -> tuple[Problem, ...]:
+    """What is surely odd about the rule, which is evaluated nevertheless."""
+    return tuple(map(odd, lints.check(rule)))
+
+
+def _declared(rule: Rule) -> tuple[Problem, ...]:
     checks = (
         _name,
         _asked,
         _comparison,
         _source,
-        _filtering,
         _missing,
         _labels,
         _annotations,
@@ -56,9 +80,9 @@ def check_rule(rule: Rule) -> tuple[Problem, ...]:
 
 
 def check_evaluable(rule: Rule) -> tuple[Problem, ...]:
-    """Every problem of the rule but those it is evaluated with nevertheless, which `check_ignored` tells."""
+    """Every problem of the rule but those it is evaluated with nevertheless, which `check_ignored` and `check_odd` tell."""
     ignored = check_ignored(rule)
-    return tuple(problem for problem in check_rule(rule) if problem not in ignored)
+    return tuple(problem for problem in _declared(rule) if problem not in ignored)
 
 
 def check_ignored(rule: Rule) -> tuple[Problem, ...]:
@@ -96,18 +120,6 @@ def _source(rule: Rule) -> Iterator[Problem]:
         yield from _refusals("expr", promql.check, rule.expr)
     if rule.metric_name is not None:
         yield from _refusals("metric_name", promql.metric, rule.metric_name)
-
-
-def _filtering(rule: Rule) -> Iterator[Problem]:
-    if rule.expr is None or rule.condition is not None:
-        return
-    try:
-        if promql.filters(rule.expr):
-            return
-    except PromqlError:
-        return  # told elsewhere
-    message = "nothing in expr can drop a series, so every series fires; compare it with something, as in … > 0"
-    yield Problem(severity=Severity.WARNING, field="expr", message=message)
 
 
 def _missing(rule: Rule) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -24,7 +24,7 @@ from rules.promql_text import Kind, Token, guard, tokens
 from rules.regexes import compiled
 from rules.rule import Condition
 
-_FLIPPED: Final = {
+FLIPPED: Final = {
     Condition.ABOVE: Condition.BELOW,
     Condition.AT_LEAST: Condition.AT_MOST,
     Condition.BELOW: Condition.ABOVE,
@@ -74,7 +74,7 @@ def split(text: str) -> Comparison | None:
     Raises PromqlError when the expression does not parse.
     """
     found = guard(text)
-    tree = _unwrapped(_parsed(_without_regexes(text, found)))
+    tree = _unwrapped(parsed(without_regexes(text, found)[0]))
     if not isinstance(tree, parser.BinaryExpr) or tree.modifier is not None:
         return None
     inner = _without_parentheses(found)
@@ -87,7 +87,7 @@ def split(text: str) -> Comparison | None:
     if isinstance(right, parser.NumberLiteral):
         return _proven(text, inner[:cut], condition, right.val)
     if isinstance(left, parser.NumberLiteral):
-        return _proven(text, inner[cut + 1 :], _FLIPPED[condition], left.val)
+        return _proven(text, inner[cut + 1 :], FLIPPED[condition], left.val)
     return None
 
 
@@ -123,6 +123,11 @@ def metric(name: str) -> str:
     return f'{{{METRIC_NAME}="{name}"}}' if _LANGUAGE.fullmatch(name) else name
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name needs no quotes in PromQL."""
+    return _PLAIN_NAME.fullmatch(name) is not None and not _LANGUAGE.fullmatch(name)
+
+
 def skeleton(text: str) -> str:
     """What stays of an expression when values of equality matchers and a trailing threshold are left out.
 
@@ -150,8 +155,8 @@ def filters(text: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def _type(text: str) -> _Type:
-    plain = _without_regexes(text, guard(text))
-    _parsed(plain)
+    plain, _ = without_regexes(text, guard(text))
+    parsed(plain)
     # The tree tells no types; the parser does, by what it lets stand as an argument.
     if _parses(f"abs({plain}\n)"):
         return _Type.VECTOR
@@ -159,10 +164,10 @@ def _type(text: str) -> _Type:
 
 
 def _checked(text: str) -> parser.Expr:
-    return _parsed(_without_regexes(text, guard(text)))
+    return parsed(without_regexes(text, guard(text))[0])
 
 
-def _parsed(text: str) -> parser.Expr:
+def parsed(text: str) -> parser.Expr:
     try:
         return parser.parse(text)
     except ValueError as error:
@@ -177,17 +182,20 @@ def _parses(text: str) -> bool:
     return True
 
 
-def _without_regexes(text: str, found: Sequence[Token]) -> str:
-    """The text with each regex replaced by a trivial one that agrees on the empty value.
+def without_regexes(text: str, found: Sequence[Token]) -> tuple[str, Mapping[str, str]]:
+    """The text with each regex replaced by a trivial one of its own that agrees on the empty value, and which stand for which.
 
-    The parser would compile regexes by Rust's rules, at 0.1 s for a hostile one; Prometheus' are RE2's.
+    The parser would compile regexes by Rust's rules, at 0.1 s for a hostile one; Prometheus' are RE2's. Raises PromqlError.
     """
     parts, position = [], 0
+    known: dict[str, str] = {}
     for operator, literal in pairwise(found):
         if operator.text in ("=~", "!~") and literal.kind is Kind.STRING:
-            parts += [text[position : literal.start], '".*"' if _matches_empty(literal) else '"x"']
+            optional = "|" if _matches_empty(literal) else ""
+            name = known.setdefault(literal.text, f"{optional}r{len(known)}")
+            parts += [text[position : literal.start], f'"{name}"']
             position = literal.end
-    return "".join(parts) + text[position:]
+    return "".join(parts) + text[position:], {name: go_strings.unquote(literal) for literal, name in known.items()}
 
 
 def _matches_empty(literal: Token) -> bool:

@@ -22,7 +22,7 @@ from engine.store.door import Connection
 from engine.store.rule_status import Health
 from engine.store.rules import Wanted
 from rules.channels import LOG_CHANNEL
-from rules.problems import Problem, Severity, check_rule
+from rules.problems import Problem, Severity, check_odd, check_rule
 from rules.reach_problems import check_reach
 from rules.rule import Rule
 
@@ -176,7 +176,7 @@ def _statuses(service: Backend, connection: Connection, rules: Collection[Rule])
             stored.get(rule.id),
             _worst(active[rule.id].values()),
             clocks.get(rule.id),
-            check_reach(rule, definitions.channels, definitions.tree),
+            (*check_reach(rule, definitions.channels, definitions.tree), *check_odd(rule)),
         )
         for rule in rules
     }

@@ -7,17 +7,18 @@ and Tocsin has no use for is a warning: a recording rule stays in Prometheus, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from rules import problems, promql
+from rules import lints, problems, promql
 from rules.errors import RulesError, YamlError
 from rules.formats import yaml_text
 from rules.formats.reading import Flaw, Reader
 from rules.formats.yaml_text import Kind, Node
 from rules.labels import SEVERITY, LabelTexts
+from rules.lints import Finding, Lint
 from rules.problems import Problem, Severity
 from rules.rule import Rule
 
@@ -76,9 +77,28 @@ class RuleFile:
         return tuple(flaw for flaw in self.flaws if flaw.problem.severity is Severity.ERROR)
 
 
-def parse(text: str, file: str = "rules.yml") -> RuleFile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Linting:
+    """Which lints are told beside the mistakes; `scrape_interval` is how often series get a sample, where that is known."""
+
+    chosen: Collection[Lint] = lints.SURE
+    scrape_interval: timedelta | None = None
+
+    def of_rule(self, rule: Rule) -> tuple[Finding, ...]:
+        """What is odd about an alerting rule."""
+        return lints.check(rule, self.chosen, scrape_interval=self.scrape_interval)
+
+    def of_recording(self, expr: str) -> tuple[Finding, ...]:
+        """What is odd about a recording rule."""
+        return lints.check_expression(expr, self.chosen, scrape_interval=self.scrape_interval)
+
+
+USUAL: Final = Linting()
+
+
+def parse(text: str, file: str = "rules.yml", linting: Linting = USUAL) -> RuleFile:
     """What the text declares; `file` is what its mistakes are told by. Raises nothing."""
-    reader = _Reader(file)
+    reader = _Reader(file, linting)
     try:
         entries = tuple(reader.entries(text))
     except YamlError as error:
@@ -103,6 +123,10 @@ class _Group:
 
 class _Reader(Reader):
     """Reads the nodes of a rule file."""
+
+    def __init__(self, file: str, linting: Linting) -> None:
+        super().__init__(file)
+        self.linting = linting
 
     def entries(self, text: str) -> Iterator[Entry]:
         document = yaml_text.compose(text)
@@ -147,11 +171,13 @@ class _Reader(Reader):
         if record:
             self.recording(node, record, rule, fields, label)
             declared = _recorded(record, rule)
-            yield Entry(declares=declared, label=label, file=self.file, node=node, fields=fields)
+            entry = Entry(declares=declared, label=label, file=self.file, node=node, fields=fields)
+            self.flaws += map(entry.flaw, map(problems.odd, self.linting.of_recording(declared.expr)))
+            yield entry
         elif alert:
             entry = Entry(declares=rule, label=label, file=self.file, node=node, fields=fields)
             if rule.expr is not None:
-                self.flaws += map(entry.flaw, problems.check_rule(rule))
+                self.flaws += map(entry.flaw, problems.check_rule(rule, self.linting.of_rule))
             yield entry
 
     def names(self, node: Node, place: str, fields: Mapping[str, Node]) -> tuple[str, str, str]:

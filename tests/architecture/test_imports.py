@@ -20,6 +20,7 @@ DOORS = {
     "fastapi": ("api/",),
     "typer": ("api/cli", "api/commands/", "api/demo"),
     "rich": ("api/commands/",),
+    "promql_parser": ("rules/promql", "rules/promql_tree"),
 }
 """Outside library → where it may be imported. A second place would be a second place to mend when it changes."""
 

@@ -157,6 +157,12 @@ CASES: Final[dict[str, tuple[str, ...]]] = {
         fed('up{a="1"} 1 2 3', 'up{a="2"} _ 1 1') + alerts(
             "{eval_time: 2m, alertname: A, exp_alerts: [{exp_labels: {a: '1'}, exp_annotations: {n: '4'}},"
             " {exp_labels: {a: '2'}, exp_annotations: {n: '4'}}]}")),
+    "a template that fails": (
+        rules("{alert: A, expr: up, annotations: {n: '{{ with query \"sum(none)\" }}{{ . | first | value }}{{ end }}',"
+            " e: '{{ query \"nothing\" | first | value }}'}}"),
+        fed(ONE) + alerts("{eval_time: 2m, alertname: A, exp_alerts: [{exp_annotations: {n: '', e: '<error expanding"
+            " template: error executing template __alert_A: template: __alert_A:1:133: executing \"__alert_A\" at <first>:"
+            " error calling first: first() called on vector with no elements>'}}]}")),
     "functions of templates": (
         rules("{alert: A, expr: up, annotations: {t: '{{ humanizeDuration $value }} {{ printf \"%.2f\" $value }}"
             " {{ $labels.a | toUpper | reReplaceAll \"(.)B\" \"$1-\" }}'}}"),

@@ -21,7 +21,7 @@ groups:
     rules:
       - alert: HighCpu
         expr: |
-          avg(cpu) > 80
+          avg by (team) (cpu) > 80
         for: 5m
         keep_firing_for: 10m
         labels:
@@ -47,7 +47,7 @@ def test_a_rule_has_everything_its_group_and_itself_say() -> None:
                 id="",
                 name="HighCpu",
                 group="hosts",
-                expr="avg(cpu) > 80\n",
+                expr="avg by (team) (cpu) > 80\n",
                 hold=timedelta(minutes=5),
                 keep_firing_for=timedelta(minutes=10),
                 interval=timedelta(seconds=30),

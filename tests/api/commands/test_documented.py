@@ -57,7 +57,7 @@ def test_every_option_of_an_example_is_known() -> None:
 
 def test_the_exit_codes_are_documented() -> None:
     table = DOCUMENT.partition("## Exit codes")[2].partition("##")[0]
-    assert re.findall(r"^\| (\d) \|", table, re.MULTILINE) == ["0", "1", "2"]
+    assert re.findall(r"^\| (\d) \|", table, re.MULTILINE) == ["0", "1", "2", "3"]
 
 
 def test_the_variables_of_the_client_disturb_no_server_and_are_documented() -> None:
