@@ -76,10 +76,7 @@ def carried(node: Tree) -> Carried:
         return Carried(only=frozenset(), because="a number has no labels")
     match node:
         case Selector():
-            absent = [one.label for one in node.matchers if one.operator == "=" and not one.value]
-            return ANY.dropping(
-                () if node.has_alternatives else absent, f'the selector asks for {absent[0]}=""' if absent else ""
-            )
+            return ANY.dropping(_asked_away(node), 'the selector asks for it to be ""')
         case Subquery() | Negated():
             return carried(node.of)
         case Aggregate():

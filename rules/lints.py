@@ -168,12 +168,12 @@ def _contradiction(node: Binary) -> Iterator[Finding]:
     """`x > 5 and x < 3`: the same series compared with numbers that leave nothing in between."""
     found: dict[Tree, Range] = {}
     for term in _terms(node):
-        if not isinstance(term, Binary) or not term.is_filter or not is_scalar(term.right) or _is_vague(term.left):
+        if not isinstance(term, Binary) or not _is_limit(term):
             continue
         possible = value_range.past(Condition(term.operator), value_range.values(term.right))
         known = found.get(term.left, value_range.values(term.left))
         found[term.left] = known.both(possible)
-        if found[term.left].is_empty and not known.is_empty and not possible.is_empty:
+        if found[term.left].is_empty:
             what = _named(term.left, "one expression")
             message = f"the comparisons of {what} that are joined by and can never be true together"
             yield Finding(lint=Lint.NEVER_TRUE, field="expr", message=message)
@@ -189,9 +189,11 @@ def _terms(node: Tree) -> Iterator[Tree]:
         yield node
 
 
-def _is_vague(node: Tree) -> bool:
-    """Whether the tree does not tell all that is asked."""
-    return any(isinstance(one, Selector) and one.has_alternatives for one in walk(node))
+def _is_limit(node: Binary) -> bool:
+    """Whether it compares series, which the tree tells from all others, with a number, and can be true by itself."""
+    if not node.is_filter or not is_scalar(node.right) or value_range.compared(node).is_empty:
+        return False
+    return not any(isinstance(one, Selector) and one.has_alternatives for one in walk(node.left))
 
 
 def _no_comparison(rule: Rule) -> Iterator[Finding]:

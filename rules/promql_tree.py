@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Final, assert_never
 
 import promql_parser as parser
 
@@ -151,6 +151,8 @@ def children(node: Tree) -> tuple[Tree, ...]:
             return (node.of,)
         case Number() | Text() | Selector():
             return ()
+        case _:
+            assert_never(node)
 
 
 def walk(node: Tree) -> Iterator[Tree]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 from rules.promql import FLIPPED
 from rules.promql_tree import Aggregate, Binary, Call, Negated, Number, Subquery, Tree, is_scalar
@@ -128,6 +128,8 @@ def past(condition: Condition, threshold: Range) -> Range:
             return threshold
         case Condition.NOT_EQUAL:
             return ANY
+        case _:
+            assert_never(condition)
 
 
 def _aggregate(node: Aggregate) -> Range:
