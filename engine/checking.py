@@ -176,7 +176,8 @@ class Live:
         assert selector.span is not None
         text, span = _text(selector), durations.format(selector.span)
         most = self._ask(f"max(count_over_time({text}[{span}]))").samples
-        if most and most[0].value < lints.SHORTEST:
+        there = self._ask(f"count({text})").samples
+        if there and (not most or most[0].value < lints.SHORTEST):
             yield (
                 f"{function}({text}[{span}]) answers nothing: it needs two samples in its range, and no series has more "
                 f"than one in the last {span}; give four times the scrape interval"

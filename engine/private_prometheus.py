@@ -57,7 +57,7 @@ class PrivatePrometheus:
         self._process: subprocess.Popen[bytes] | None = None
         self._session = requests.Session()
         self._session.trust_env = False
-        self._url = ""
+        self.url = ""
         self._prometheus: Prometheus | None = None
 
     def __enter__(self) -> Self:
@@ -79,7 +79,7 @@ class PrivatePrometheus:
     def write(self, series: Iterable[tuple[Labels, Sequence[Point]]]) -> None:
         """Store these points. Raises requests.RequestException when they are refused: some are older than what is there."""
         answer = self._session.post(
-            f"{self._url}/api/v1/write", data=remote_write.request(series), headers=remote_write.HEADERS, timeout=60
+            f"{self.url}/api/v1/write", data=remote_write.request(series), headers=remote_write.HEADERS, timeout=60
         )
         if not answer.ok:
             raise requests.HTTPError(answer.text.strip()[:500], response=answer)
@@ -94,7 +94,7 @@ class PrivatePrometheus:
         (self._home / "prometheus.yml").write_text(json.dumps(resolution))
         for _ in range(ATTEMPTS):
             address = f"127.0.0.1:{_free_port()}"
-            self._url = f"http://{address}"
+            self.url = f"http://{address}"
             with (self._home / "log").open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - the program is the user's own choice
                     [str(self._program), *_FLAGS, f"--web.listen-address={address}"],
@@ -104,7 +104,7 @@ class PrivatePrometheus:
                     cwd=self._home,
                 )
             if self._comes_up(self._process):
-                self._prometheus = Prometheus(self._url, timeout=timedelta(minutes=2), workers=1)
+                self._prometheus = Prometheus(self.url, timeout=timedelta(minutes=2), workers=1)
                 return
         raise PrometheusStartError(self._last_words())
 
@@ -123,8 +123,8 @@ class PrivatePrometheus:
     def _is_ours(self) -> bool:
         """Whether what answers on the port is the process that was started, and ready."""
         try:
-            self._session.get(f"{self._url}/-/ready", timeout=2).raise_for_status()
-            answer = self._session.get(f"{self._url}/api/v1/status/runtimeinfo", timeout=2).json()
+            self._session.get(f"{self.url}/-/ready", timeout=2).raise_for_status()
+            answer = self._session.get(f"{self.url}/api/v1/status/runtimeinfo", timeout=2).json()
         except (requests.RequestException, ValueError):
             return False
         return bool(answer["data"]["CWD"] == str(self._home.resolve()))
