@@ -7,14 +7,14 @@ evaluated by it. One head block of ten years takes samples of any age, in order 
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final, Self
 
@@ -54,6 +54,7 @@ class PrivatePrometheus:
         self._program, self._resolution = program, resolution
         self._clock = SystemClock()
         self._home = Path()
+        self._open = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._session = requests.Session()
         self._session.trust_env = False
@@ -61,20 +62,18 @@ class PrivatePrometheus:
         self._prometheus: Prometheus | None = None
 
     def __enter__(self) -> Self:
-        self._home = Path(tempfile.mkdtemp(prefix="tocsin-test-"))
-        try:
+        with ExitStack() as undo:
+            self._home = Path(undo.enter_context(TemporaryDirectory(prefix="tocsin-test-", ignore_cleanup_errors=True)))
+            undo.enter_context(self._session)
+            undo.callback(self._stop)
             self._start()
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
+            self._open = undo.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
-        self._session.close()
-        shutil.rmtree(self._home, ignore_errors=True)
+        self._open.close()
 
     def write(self, series: Iterable[tuple[Labels, Sequence[Point]]]) -> None:
         """Store these points. Raises requests.RequestException when they are refused: some are older than what is there."""
