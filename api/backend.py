@@ -23,6 +23,7 @@ from engine.settings import Listen
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.channels import Channel
+from rules.labels import Labels
 from rules.problems import Problem
 from rules.routing import Tree
 from rules.rule import Rule
@@ -41,6 +42,8 @@ class Configuration(Protocol):
     def environment(self) -> Mapping[str, str]: ...
     @property
     def roles(self) -> frozenset[Role]: ...
+    @property
+    def external_labels(self) -> Labels: ...
 
 
 class Definitions(Protocol):

@@ -15,6 +15,7 @@ import structlog
 
 from engine.addressing import Addressing, Reach
 from engine.core.alert import Alert, State
+from engine.core.external import NONE, outward, sent_out
 from engine.core.flush import Flush, Group, Target, flush
 from engine.core.grouping import place
 from engine.core.notifying import Decision
@@ -29,6 +30,7 @@ from engine.store.groups import Standing
 from engine.store.ledger import Entry, Kind, Subject
 from engine.telemetry import Metrics
 from engine.telling import Telling
+from rules.labels import Labels
 from rules.routing import IMPLICIT, Policy, implicit
 
 BATCH: Final = 200
@@ -46,6 +48,7 @@ class Dispatcher:
     metrics: Metrics
     advance: Callable[[], None]
     send: bool = True
+    external: Labels = NONE
     _warned: set[str] = field(default_factory=set)
 
     def tick(self) -> datetime | None:
@@ -75,14 +78,14 @@ class Dispatcher:
     def _flush(self, connection: Connection, group: Group, definitions: Definitions, now: datetime) -> bool:
         policy, known = _policy(group, definitions)
         if not known:
-            _move_firing(connection, group, definitions)
+            _move_firing(connection, group, definitions, self.external)
         standings = groups.standings(connection, group.id)
         alerts = _alerts(connection, group, standings)
         reach = self.addressing.reach(policy, definitions, _believing(standings))
         muted = self.muting.mutes(connection, alerts.values(), definitions, now, policy)
         decided = flush(
             group,
-            tuple(alerts.values()),
+            tuple(sent_out(alert, self.external) for alert in alerts.values()),
             policy,
             targets=reach.terms,
             told={target: standing.decided for target, standing in standings.items()},
@@ -171,14 +174,16 @@ def _policy(group: Group, definitions: Definitions) -> tuple[Policy, bool]:
     return implicit(group.route_id, (), root), False
 
 
-def _move_firing(connection: Connection, group: Group, definitions: Definitions) -> None:
+def _move_firing(connection: Connection, group: Group, definitions: Definitions, external: Labels) -> None:
     """The route is gone: its firing alerts go where the tree now sends them, before this group says goodbye."""
     staying = groups.members(connection, group.id)
     firing = [alert for alert in staying.values() if alert.state is State.FIRING]
     entering = [
         (alert.id, placement)
         for alert in firing
-        for placement in place(definitions.rules.get(alert.source), alert.labels, definitions.tree)
+        for placement in place(
+            definitions.rules.get(alert.source), outward(alert.labels, alert.source, external), definitions.tree
+        )
         if alert.id is not None
     ]
     groups.join(connection, entering, group.flush_at)

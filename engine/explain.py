@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from engine.core.alert import Alert, State
+from engine.core.external import NONE, outward
 from engine.core.muting import Mutes
 from engine.core.story import story
 from engine.core.storyline import (
@@ -75,6 +76,7 @@ class Explainer:
     definitions: InForce
     mutes: Callable[[Collection[Alert]], Mutes]
     timings: Callable[[Collection[Rule]], Mapping[str, Clocked]]
+    external: Labels = NONE
 
     def named(self, fingerprint: str, at: datetime, now: datetime) -> Explanation | None:
         """The story of the alert with this public name; `None` when there is none. Of several the most alarming one."""
@@ -85,20 +87,23 @@ class Explainer:
 
     def labelled(self, labels: Labels, now: datetime) -> Explanation:
         """The story of the alert with exactly these labels, or what would become of one."""
-        found = [
-            one for one in alert_rows.by_fingerprint(self.connection, labels.fingerprint()) if one.labels == labels
-        ]
+        found = self._known_by(labels) or self._known_by(labels.less(self.external))
         if found:
             return self._stored(min(found, key=lambda one: _ORDER.index(one.state)), now, now)
         name = labels.get(ALERTNAME, "")
         rules = self._rules(sorted(self._called(name)))
-        facts = replace(self._routed(labels, None), rules=rules)
+        facts = replace(self._routed(outward(labels, "", self.external), None), rules=rules)
         return story(replace(facts, mutes=self.mutes([_imagined(labels, now)]).get(0, ())), now)
+
+    def _known_by(self, labels: Labels) -> list[Alert]:
+        found = alert_rows.by_fingerprint(self.connection, labels.fingerprint())
+        return [one for one in found if one.labels == labels]
 
     def _stored(self, alert: Alert, at: datetime, now: datetime) -> Explanation:
         assert alert.id is not None
         stays = membership.stays(self.connection, alert.id, limit=LONGEST)
-        facts = self._routed(alert.labels, self.definitions.rules.get(alert.source))
+        told = outward(alert.labels, alert.source, self.external)
+        facts = self._routed(told, self.definitions.rules.get(alert.source))
         present = at >= now
         groups = {stay.group_id for stay in stays if stay.left_at is None} if present else set()
         return story(

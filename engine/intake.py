@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.alert import Alert, Change, State
+from engine.core.external import NONE, outward
 from engine.core.grouping import Placement, place
 from engine.store import alerts, exclusive, groups, ledger, rule_status, units
 from engine.store.database import Database
@@ -20,6 +21,7 @@ from engine.store.door import Connection
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.rule_status import RuleStatus
 from engine.store.units import Unit
+from rules.labels import Labels
 from rules.routing import Tree
 from rules.rule import Rule
 
@@ -43,9 +45,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Writes batches into `database`."""
+    """Writes batches into `database`; alerts are placed under the `external` labels too."""
 
     database: Database
+    external: Labels = NONE
 
     def commit(self, batch: Batch, tree: Tree, *, unit: Unit, missed: int, state: bytes) -> dict[alerts.Identity, int]:
         """Write a slot's batch; answers the row numbers of changed alerts. Raises StaleUnitError when the unit was lost."""
@@ -55,11 +58,11 @@ class Intake:
             with self.database.write() as connection:
                 if not units.holds(connection, unit):
                     raise StaleUnitError(unit.id)
-                numbers |= _write(connection, chunk, batch, tree)
+                numbers |= _write(connection, chunk, batch, tree, external=self.external)
         with self.database.write() as connection:
             if not units.commit_slot(connection, unit, slot=batch.slot, missed=missed, state=state):
                 raise StaleUnitError(unit.id)
-            numbers |= _write(connection, last, batch, tree)
+            numbers |= _write(connection, last, batch, tree, external=self.external)
             alerts.touch(connection, batch.touched)
             rule_status.save(connection, batch.statuses)
         return numbers
@@ -73,7 +76,7 @@ class Intake:
         for chunk in [*head, last]:
             with self.database.write() as connection:
                 exclusive.take(connection, exclusive.CHORES)
-                _write(connection, _still(connection, chunk), batch, tree)
+                _write(connection, _still(connection, chunk), batch, tree, external=self.external)
 
 
 def _split(changes: Sequence[Change]) -> tuple[list[Sequence[Change]], Sequence[Change]]:
@@ -97,7 +100,9 @@ def _before(change: Change) -> State | None:
     return None if change.before is State.INACTIVE else change.before
 
 
-def _write(connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree) -> dict[alerts.Identity, int]:
+def _write(
+    connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree, *, external: Labels
+) -> dict[alerts.Identity, int]:
     numbers = alerts.save(connection, changes)
     entries = []
     entering: list[tuple[int, Placement]] = []
@@ -105,7 +110,8 @@ def _write(connection: Connection, changes: Sequence[Change], batch: Batch, tree
         number = numbers[change.alert.source, change.alert.labels.key()]
         entries.append(_transition(change, number, batch.slot))
         if change.alert.state is State.FIRING and change.before is not State.FIRING:
-            placements = place(batch.rules.get(change.alert.source), change.alert.labels, tree)
+            labels = outward(change.alert.labels, change.alert.source, external)
+            placements = place(batch.rules.get(change.alert.source), labels, tree)
             entering += [(number, placement) for placement in placements]
     groups_made = groups.join(connection, entering, batch.slot)
     entries += [_placed(number, one, groups_made[groups.key_of(one)], batch.slot) for number, one in entering]

@@ -10,6 +10,7 @@ from typing import Final
 from engine.core import engine_alerts
 from engine.core.alert import State
 from engine.core.engine_alerts import DOWN_FOR, Trouble, datasource_down, over_limit
+from engine.core.external import NONE
 from engine.health import Vitals
 from engine.intake import Batch, Intake
 from engine.judging import is_limited
@@ -21,6 +22,7 @@ from engine.store.definitions import COMPARE_EVERY, DefinitionFeed, Definitions
 from engine.store.door import Connection
 from engine.store.rule_status import Health
 from engine.telemetry import Metrics
+from rules.labels import Labels
 
 COUNT_EVERY: Final = timedelta(seconds=15)
 
@@ -35,6 +37,7 @@ class Janitor:
     feed: DefinitionFeed
     querying: Querying
     rota: Rota
+    external: Labels = NONE
     _settle_from: datetime | None = None
     _settled: bool = False
     _count_at: datetime | None = None
@@ -91,7 +94,7 @@ class Janitor:
         self._settled = now >= self._settle_from
         moved = [one for labels, one in evaluation.alerts.items() if labels in before and one != before[labels]]
         if evaluation.changes:
-            Intake(self.database).end(Batch(slot=now, changes=evaluation.changes), definitions.tree)
+            Intake(self.database, self.external).end(Batch(slot=now, changes=evaluation.changes), definitions.tree)
         if moved:
             with self.database.write() as connection:
                 alerts.touch(connection, moved)

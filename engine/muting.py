@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.core.alert import Alert
+from engine.core.external import NONE, outward, sent_out
 from engine.core.flush import Group, Muter
 from engine.core.grouping import policies
 from engine.core.inhibiting import Inhibitor, Sources
@@ -29,8 +30,9 @@ from rules.routing import Policy
 
 @dataclass(slots=True)
 class Muting:
-    """Finds mutes; one per process, shared by its threads."""
+    """Finds mutes; one per process, shared by its threads. Alerts are judged with their `external` labels."""
 
+    external: Labels = NONE
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _firing: dict[int, Labels] = field(default_factory=dict)
     _sources: Sources = field(default_factory=lambda: Sources(()))
@@ -44,7 +46,7 @@ class Muting:
         policy: Policy | None = None,
     ) -> Mutes:
         """The mutes of these alerts on the route with this policy; without one, on every route that an alert takes."""
-        stored = {alert.id: alert for alert in alerts if alert.id is not None}
+        stored = {alert.id: sent_out(alert, self.external) for alert in alerts if alert.id is not None}
         return mutes(
             stored.values(),
             definitions.silences,
@@ -81,11 +83,12 @@ class Muting:
 
     def _follow(self, connection: Connection) -> None:
         firing = alert_rows.firing(connection)
-        begun = alert_rows.labels_of(connection, firing - self._firing.keys())
+        begun = alert_rows.identities(connection, firing - self._firing.keys())
         for number in self._firing.keys() - firing:
             del self._firing[number]
             self._sources.remove(number)
-        for number, labels in begun.items():
+        for number, (source, own) in begun.items():
+            labels = outward(own, source, self.external)
             self._firing[number] = labels
             self._sources.add(number, labels)
 

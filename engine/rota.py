@@ -39,6 +39,7 @@ class Rota:
     interval: timedelta
     lease: timedelta
     roles: frozenset[Role] = EVERY
+    query_offset: timedelta = timedelta(0)
     epoch: int = 0
     _definitions: Definitions | None = None
     _beat_at: datetime | None = None
@@ -131,7 +132,7 @@ class Rota:
             known = schedule(
                 datasource=rule.datasource,
                 interval=rule.interval or self.interval,
-                query_offset=rule.query_offset or timedelta(0),
+                query_offset=self.query_offset if rule.query_offset is None else rule.query_offset,
                 skeleton=promql.skeleton(query.query_text(rule)),
             )
             self._schedules[key] = known

@@ -267,9 +267,9 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
             clock=doors.clock,
             metrics=metrics,
         ),
-        judge=Judge(settings.external_url),
+        judge=Judge(settings.external_url, settings.external_labels),
         addressing=addressing,
-        muting=Muting(),
+        muting=Muting(settings.external_labels),
         vitals=Vitals(database=database, clock=doors.clock, fallback=voice, timeout=settings.health_check_timeout),
         wakes={name: threading.Event() for name in LOOPS},
     )
@@ -295,6 +295,7 @@ def _rota(settings: Settings, database: Database) -> Rota:
         node=settings.node,
         address=f"{settings.listen_host}:{settings.listen_port}",
         interval=settings.evaluation_interval,
+        query_offset=settings.query_offset,
         lease=settings.lease,
         roles=settings.roles,
     )
@@ -331,7 +332,7 @@ def _evaluator(parts: _Parts, pool: Executor) -> Evaluator:
         database=parts.database,
         feed=parts.feed,
         querying=parts.querying,
-        intake=Intake(parts.database),
+        intake=Intake(parts.database, parts.settings.external_labels),
         judge=parts.judge,
         rota=parts.rota,
         metrics=parts.metrics,
@@ -348,10 +349,13 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         feed=parts.feed,
         addressing=parts.addressing,
         muting=parts.muting,
-        telling=Telling(parts.settings.external_url, shown(parts.settings.prometheus_url)),
+        telling=Telling(
+            parts.settings.external_url, shown(parts.settings.prometheus_url), parts.settings.external_labels
+        ),
         metrics=parts.metrics,
         advance=parts.wakes["sender"].set,
         send=parts.settings.delivery is Delivery.SEND,
+        external=parts.settings.external_labels,
     )
 
 
@@ -380,6 +384,7 @@ def _janitor(parts: _Parts) -> Janitor:
         feed=parts.feed,
         querying=parts.querying,
         rota=parts.rota,
+        external=parts.settings.external_labels,
     )
 
 
@@ -393,4 +398,6 @@ def _trials(parts: _Parts) -> Trials:
         deliver=parts.deliver,
         deadline=parts.settings.delivery_timeout,
         interval=parts.settings.evaluation_interval,
+        query_offset=parts.settings.query_offset,
+        external=parts.settings.external_labels,
     )

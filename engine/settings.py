@@ -7,6 +7,7 @@ variable and the fix. No error and no repr shows a secret. A variable set to not
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -37,6 +38,7 @@ from engine.destinations import PrivateAddresses
 from engine.telemetry import LogFormat, LogLevel, without_credentials
 from rules import durations
 from rules.errors import ChannelError, DurationError
+from rules.labels import ALERTNAME, METRIC_NAME, Labels
 
 PREFIX: Final = "TOCSIN_"
 KEY_LENGTH: Final = 16
@@ -117,6 +119,10 @@ def _span(text: object) -> timedelta:
     return span
 
 
+def _offset(text: object) -> timedelta:
+    return timedelta(0) if str(text) in ("0", "0s") else _span(text)
+
+
 def _keys(text: object) -> tuple[SecretStr, ...]:
     keys = [key.strip() for key in str(text).split(",") if key.strip()]
     if any(len(key) < KEY_LENGTH for key in keys):
@@ -138,6 +144,24 @@ def _references(text: object) -> tuple[str, ...]:
     if not all(re.match(r"env:|file:[/*]", pattern) for pattern in patterns):
         raise _wrong("write env:NAME or file:/PATH with * for anything, separated by commas, such as env:SLACK_*")
     return tuple(patterns)
+
+
+def _labels(text: object) -> Labels:
+    if isinstance(text, Labels):
+        return text
+    given = str(text)
+    try:
+        pairs = json.loads(given) if given.startswith("{") else dict(part.split("=", 1) for part in _listed(given))
+    except ValueError:
+        pairs = None
+    if not isinstance(pairs, dict) or not all(_is_label(name.strip(), value) for name, value in pairs.items()):
+        raise _wrong('write name=value with commas between, or JSON such as {"cluster": "eu-1"}; no value may be empty')
+    return Labels({name.strip(): value.strip() for name, value in pairs.items()})
+
+
+def _is_label(name: str, value: object) -> bool:
+    own = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) and name not in (ALERTNAME, METRIC_NAME)
+    return bool(own) and isinstance(value, str) and bool(value.strip())
 
 
 def _listed(text: object) -> list[str]:
@@ -230,9 +254,13 @@ class Settings(BaseSettings):
         "TOCSIN_LISTEN", default=Listen(host="127.0.0.1", port=9099)
     )
     external_url: Url = Field(default_factory=_external_url, validation_alias=AliasChoices("TOCSIN_EXTERNAL_URL"))
+    external_labels: Annotated[Labels, NoDecode, BeforeValidator(_labels)] = _named(
+        "TOCSIN_EXTERNAL_LABELS", default=Labels()
+    )
     evaluation_interval: Span = _named(
         "TOCSIN_EVALUATION_INTERVAL", "ALERT_EVALUATION_INTERVAL", default=timedelta(seconds=60)
     )
+    query_offset: Annotated[timedelta, BeforeValidator(_offset)] = _named("TOCSIN_QUERY_OFFSET", default=timedelta(0))
     query_timeout: Span = _named("TOCSIN_QUERY_TIMEOUT", default=timedelta(seconds=10))
     query_concurrency: Count = _named("TOCSIN_QUERY_CONCURRENCY", default=8)
     query_max_bytes: Annotated[int, BeforeValidator(_bytes)] = _named("TOCSIN_QUERY_MAX_BYTES", default=64 << 20)

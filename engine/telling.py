@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from engine.core.alert import Alert
+from engine.core.external import NONE, outward
 from engine.core.facts import AlertFacts, Facts
 from engine.core.flush import Group
 from engine.core.muting import Mutes
@@ -15,6 +16,7 @@ from engine.core.notifying import Decision
 from engine.store.definitions import Definitions
 from rules import query
 from rules.errors import RulesError
+from rules.labels import Labels
 from rules.routing import Policy
 
 
@@ -24,6 +26,7 @@ class Telling:
 
     external_url: str
     prometheus_url: str
+    external: Labels = NONE
 
     def facts(
         self,
@@ -68,7 +71,7 @@ class Telling:
             status="firing" if ends_at is None else "resolved",
             fingerprint=alert.labels.fingerprint(),
             source=alert.source,
-            labels=alert.labels,
+            labels=outward(alert.labels, alert.source, self.external),
             annotations=alert.annotations,
             starts_at=alert.fired_at or alert.active_at,
             ends_at=ends_at,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine.addressing import Addressing, Deliver
 from engine.asking import Asking, Deadline
 from engine.core import messages
 from engine.core.alert import Alert
+from engine.core.external import NONE
 from engine.core.facts import AlertFacts, Facts
 from engine.core.grouping import policies
 from engine.core.levels import Effective, effective
@@ -50,6 +51,8 @@ class Trials:
     deliver: Deliver
     deadline: timedelta
     interval: timedelta
+    external: Labels = NONE
+    query_offset: timedelta = timedelta(0)
 
     def trial(self, rule: Rule) -> Trial:
         """Evaluate the rule once at this moment, as if nothing had been active before. Nothing is written."""
@@ -63,7 +66,7 @@ class Trials:
         if datasource is None or any(one.severity is Severity.ERROR for one in problems):
             error = f"no datasource {rule.datasource!r} is defined" if datasource is None else None
             return Trial(sample_count=0, alerts=(), problems=problems, error=error, first_page_after=wait)
-        at = now - (rule.query_offset or timedelta(0))
+        at = self._asked_at(rule, now)
         rows = definitions.thresholds.get(rule.id, ())
         refinement = Refining().refinement(rule, rows, ranks)
         refined = Refined(since=now, until=now, rows={rule.id: refinement.rows})
@@ -94,7 +97,7 @@ class Trials:
             return refused
         if datasource is None:
             return Effective(error=f"no datasource {rule.datasource!r} is defined")
-        reply = self.querying.values(datasource, rule, now - (rule.query_offset or timedelta(0)))
+        reply = self.querying.values(datasource, rule, self._asked_at(rule, now))
         if reply.error is not None:
             return Effective(error=str(reply.error))
         return effective(rule, rows, reply.samples, now, ranks)
@@ -130,8 +133,12 @@ class Trials:
         outcomes = [self.deliver(address, body, recipient, self.deadline) for recipient in recipients(address)]
         return next((one for one in outcomes if not isinstance(one, Delivered)), outcomes[-1])
 
+    def _asked_at(self, rule: Rule, now: datetime) -> datetime:
+        return now - (self.query_offset if rule.query_offset is None else rule.query_offset)
+
     def _first_page_after(self, rule: Rule, definitions: Definitions) -> timedelta:
         static: Mapping[str, str] = {**({SEVERITY: rule.severity} if rule.severity else {}), **rule.labels}
-        labels = Labels({**{k: v for k, v in static.items() if "{{" not in v}, ALERTNAME: rule.name})
+        own = {name: text for name, text in static.items() if "{{" not in text}
+        labels = self.external.merged({**own, ALERTNAME: rule.name})
         waits = [policy.group_wait for policy in policies(rule, labels, definitions.tree)]
         return (rule.interval or self.interval) + rule.hold + max(waits)

@@ -68,6 +68,10 @@ class Labels(Mapping[str, str]):
         """These labels with `over` laid on top; an empty value in `over` removes the label."""
         return Labels({**self._pairs, **over})
 
+    def less(self, others: Mapping[str, str]) -> Labels:
+        """The same labels less those that `others` has with the same value."""
+        return Labels({name: value for name, value in self._pairs.items() if others.get(name) != value})
+
     def subset(self, names: Iterable[str]) -> Labels:
         """Those of the named labels that exist here, as `group_by` wants them."""
         return Labels({name: self._pairs[name] for name in names if name in self._pairs})

@@ -10,7 +10,9 @@ from pydantic import Field
 
 from api.schemas.fields import Duration, Input, Measured, Output, Text, example
 from engine.core.alert import Alert, State
+from engine.core.external import NONE, outward
 from engine.core.muting import Mute, Mutes
+from rules.labels import Labels
 
 
 class MutedBy(Output):
@@ -71,16 +73,17 @@ class AlertOut(Output):
         reasons: Mapping[int, str] | None = None,
         *,
         muters: Mapping[int, str] | None = None,
+        external: Labels = NONE,
     ) -> AlertOut:
         """The alert, with what mutes it and why it is in its state, by its row number; one never stored has neither.
 
-        `muters` are the fingerprints of the alerts that mute others.
+        `muters` are the fingerprints of the alerts that mute others; `external` labels are shown with its own, as in messages.
         """
         number = alert.id or 0
         return cls(
             fingerprint=alert.labels.fingerprint(),
             rule_id=alert.source,
-            labels=dict(alert.labels),
+            labels=dict(outward(alert.labels, alert.source, external)),
             annotations=dict(alert.annotations),
             state=alert.state,
             value=alert.value,

@@ -18,10 +18,12 @@ from api.v1 import silences
 from api.v1.calls import Limit, Service, Writing, page
 from api.v1.edits import DryRun
 from engine.core.alert import Alert, State
+from engine.core.external import outward
 from engine.core.muting import Mutes
 from engine.store import alerts as store
 from engine.store.door import Connection
 from rules.errors import MatcherError
+from rules.labels import Labels
 from rules.matchers import Matcher, Operator, parse_matchers
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -43,15 +45,15 @@ def list_alerts(
     cursor: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
 ) -> Page[AlertOut]:
     """Alerts that every filter matches, oldest row first."""
-    matchers = _parsed(filters or ())
+    matchers, external = _parsed(filters or ()), service.settings.external_labels
     with service.database.read() as connection:
         every = _alerts(connection, states or _ACTIVE, rule_id, cursor)
-        matching = (alert for alert in every if all(matcher.matches(alert.labels) for matcher in matchers))
+        matching = (alert for alert in every if _matches(alert, matchers, external))
         found = service.present(connection, list(islice(matching, limit + 1)))
         muted = service.mutes(connection, found)
         muters = _muters(connection, muted)
         reasons = store.reasons(connection, [alert.id for alert in found if alert.id is not None])
-    items = [AlertOut.of(alert, muted, reasons, muters=muters) for alert in found]
+    items = [AlertOut.of(alert, muted, reasons, muters=muters, external=external) for alert in found]
     return page(items, limit, [str(alert.id) for alert in found])
 
 
@@ -63,7 +65,7 @@ def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
         muted = service.mutes(connection, [first])
         muters = _muters(connection, muted)
         reasons = store.reasons(connection, [first.id or 0])
-    told = AlertOut.of(first, muted, reasons, muters=muters)
+    told = AlertOut.of(first, muted, reasons, muters=muters, external=service.settings.external_labels)
     return AlertAnswer.model_construct(**dict(told), also_from=[alert.source for alert in others])
 
 
@@ -88,10 +90,16 @@ def _parsed(filters: Iterable[str]) -> tuple[Matcher, ...]:
         raise MatcherError(error.message, field="filter") from error
 
 
+def _matches(alert: Alert, matchers: Sequence[Matcher], external: Labels) -> bool:
+    """Whether it is chosen by the labels under which people know it."""
+    labels = outward(alert.labels, alert.source, external) if matchers else alert.labels
+    return all(matcher.matches(labels) for matcher in matchers)
+
+
 def _muters(connection: Connection, mutes: Mutes) -> dict[int, str]:
     """The public names of the alerts that mute others."""
     doing = {mute.source for every in mutes.values() for mute in every if mute.source is not None}
-    return {number: labels.fingerprint() for number, labels in store.labels_of(connection, doing).items()}
+    return {number: labels.fingerprint() for number, (_, labels) in store.identities(connection, doing).items()}
 
 
 def _alerts(connection: Connection, states: Sequence[State], rule_id: str | None, after: int) -> Iterator[Alert]:

@@ -50,6 +50,7 @@ def _explainer(service: Backend, connection: Connection) -> Explainer:
         definitions=service.feed.refresh(connection),
         mutes=partial(service.mutes, connection),
         timings=partial(service.timings, connection),
+        external=service.settings.external_labels,
     )
 
 

@@ -182,13 +182,14 @@ def firing(connection: Connection) -> frozenset[int]:
     return frozenset(connection.execute(select(alerts.c.id).where(alerts.c.state == State.FIRING)).scalars())
 
 
-def labels_of(connection: Connection, ids: Iterable[int]) -> dict[int, Labels]:
-    """The labels of these alerts, by row number, the lowest first."""
+def identities(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str, Labels]]:
+    """The source and the labels of these alerts, by row number, the lowest first."""
     numbers = sorted(ids)
-    found: dict[int, Labels] = {}
+    found: dict[int, tuple[str, Labels]] = {}
     for start in range(0, len(numbers), 500):
-        query = select(alerts.c.id, alerts.c.labels).where(alerts.c.id.in_(numbers[start : start + 500]))
-        found |= {number: Labels(labels) for number, labels in connection.execute(query.order_by(alerts.c.id))}
+        chosen = alerts.c.id.in_(numbers[start : start + 500])
+        query = select(alerts.c.id, alerts.c.source, alerts.c.labels).where(chosen).order_by(alerts.c.id)
+        found |= {number: (source, Labels(labels)) for number, source, labels in connection.execute(query)}
     return found
 
 

@@ -67,6 +67,7 @@ class StandInSettings:
     listen: Listen = field(default_factory=lambda: Listen(host="127.0.0.1", port=9099))
     environment: Mapping[str, str] = field(default_factory=dict)
     roles: frozenset[Role] = EVERY
+    external_labels: Labels = field(default_factory=Labels)
 
 
 @dataclass(frozen=True, kw_only=True)

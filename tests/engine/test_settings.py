@@ -18,6 +18,7 @@ from engine.destinations import PrivateAddresses
 from engine.settings import Delivery, Listen, SettingsError, load, names
 from engine.telemetry import LogFormat, LogLevel
 from rules import durations
+from rules.labels import Labels
 
 KEY = "0123456789abcdef"
 SECRET = "canary-5f0c"
@@ -58,6 +59,14 @@ def test_an_empty_environment_is_enough() -> None:
         pytest.param(
             "TOCSIN_EVALUATION_INTERVAL", "1m30s", "evaluation_interval", timedelta(seconds=90), id="a-duration"
         ),
+        pytest.param("TOCSIN_QUERY_OFFSET", "30s", "query_offset", timedelta(seconds=30), id="offset"),
+        pytest.param("TOCSIN_QUERY_OFFSET", "0s", "query_offset", timedelta(0), id="no-offset"),
+        pytest.param(
+            "TOCSIN_EXTERNAL_LABELS", "a=b=c, d = e", "external_labels", Labels({"a": "b=c", "d": "e"}), id="labels"
+        ),
+        pytest.param(
+            "TOCSIN_EXTERNAL_LABELS", '{"a": "b,c"}', "external_labels", Labels({"a": "b,c"}), id="labels-json"
+        ),
         pytest.param("ALERT_EVALUATION_INTERVAL", "15", "evaluation_interval", timedelta(seconds=15), id="seconds"),
         pytest.param("HEALTH_CHECK_TIMEOUT", "2.5", "health_check_timeout", timedelta(seconds=2.5), id="a-fraction"),
         pytest.param("TOCSIN_HEALTH_CHECK_TIMEOUT", "1s", "health_check_timeout", timedelta(seconds=1), id="health"),
@@ -92,6 +101,21 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: obje
         pytest.param("TOCSIN_LISTEN", "::1:80", "[::1]:9099", id="ipv6-without-brackets"),
         pytest.param("TOCSIN_LISTEN", "[host]:80", "[::1]:9099", id="a-name-in-brackets"),
         pytest.param("TOCSIN_EVALUATION_INTERVAL", "soon", "such as 60s", id="no-duration"),
+        *(
+            pytest.param("TOCSIN_EXTERNAL_LABELS", text, 'such as {"cluster": "eu-1"}', id=f"labels-{text}")
+            for text in (
+                "cluster",
+                "a=",
+                "=b",
+                "a b=c",
+                "alertname=x",
+                "__name__=x",
+                "{",
+                '{"a": 1}',
+                '["a"]',
+                '{"a": ""}',
+            )
+        ),
         pytest.param("TOCSIN_EVALUATION_INTERVAL", "0s", "longer than 0s", id="nothing"),
         pytest.param("ALERT_EVALUATION_INTERVAL", "-5", "such as 60s", id="negative"),
         pytest.param("TOCSIN_LEASE", "1d1s", "at most 1d", id="longer-than-a-day"),
@@ -283,7 +307,7 @@ def test_the_document_tells_the_true_default(variables: tuple[str, ...], default
     field = next(field for field, choices in names().items() if choices == variables)
     literal = re.fullmatch(r"`([^`]+)`", default)
     if literal is None:
-        own = {"TOCSIN_API_KEYS", "TOCSIN_EXTERNAL_URL", "TOCSIN_NODE", "TOCSIN_RULE_FILES", "TOCSIN_SECRET_KEY"}
-        assert variables[0] in own
+        own = {"API_KEYS", "EXTERNAL_LABELS", "EXTERNAL_URL", "NODE", "RULE_FILES", "SECRET_KEY"}
+        assert variables[0].removeprefix("TOCSIN_") in own
     else:
         assert getattr(load({variables[0]: literal[1]}), field) == getattr(load({}), field)

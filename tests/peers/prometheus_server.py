@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -63,6 +63,7 @@ class PrometheusServer:
     It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval`, tells `alertmanagers`
     (host:port), and takes further command line `flags`. `data` is a storage that is there already, and stays. With `web`, a
     file for `--web.config.file`, it speaks https; `trust` and `authorization` are what it is then asked with from here.
+    `external_labels` are what it adds to the alerts it tells.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class PrometheusServer:
         web: Path | None = None,
         trust: ssl.SSLContext | None = None,
         authorization: str = "",
+        external_labels: Mapping[str, str] | None = None,
     ) -> None:
         self._targets, self._interval, self._rule_files = targets, interval, rule_files
         self._alertmanagers, self._flags, self._data = alertmanagers, flags, data
         self._web, self._trust = web, trust
+        self._external_labels = dict(external_labels or {})
         self._headers = {"Authorization": authorization} if authorization else {}
         self._port = free_port()
         self._home = Path()
@@ -176,7 +179,12 @@ class PrometheusServer:
         scrape = {"job_name": "test", "static_configs": [{"targets": list(self._targets)}]}
         receivers = [{"static_configs": [{"targets": list(self._alertmanagers)}]}]
         return {
-            "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
+            "global": {
+                "scrape_interval": interval,
+                "scrape_timeout": interval,
+                "evaluation_interval": interval,
+                "external_labels": self._external_labels,
+            },
             "rule_files": [str(path) for path in self._rule_files],
             "alerting": {"alertmanagers": receivers},
             "scrape_configs": [scrape],

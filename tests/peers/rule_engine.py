@@ -10,8 +10,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from api.schemas.prometheus import RuleFacts, rule_document
 from engine import importing
 from engine.core.alert import Alert, State
 from engine.core.scheduling import Schedule
@@ -28,7 +29,6 @@ from engine.settings import load
 from engine.store import alerts, rule_status, schema
 from engine.store.database import Database, connect
 from engine.store.definitions import DefinitionFeed
-from engine.store.rule_status import RuleStatus
 from engine.telemetry import Metrics
 from rules.labels import Labels
 from rules.rule import Rule
@@ -102,12 +102,19 @@ class RuleEngine:
         with self.database.read() as connection:
             return self._evaluator.feed.refresh(connection).rules
 
-    def statuses(self) -> Mapping[str, RuleStatus]:
-        """How each rule is, by its name."""
-        rules = self.rules()
+    def documents(self) -> list[dict[str, Any]]:
+        """The rules as the API with Prometheus' shape tells them."""
+        active: dict[str, list[Alert]] = {}
+        for alert in self.alerts():
+            active.setdefault(alert.source, []).append(alert)
         with self.database.read() as connection:
-            found = rule_status.all_of(connection, list(rules))
-        return {rules[rule_id].name: status for rule_id, status in found.items()}
+            statuses = rule_status.all_of(connection, list(self.rules()))
+        return [
+            rule_document(
+                RuleFacts(rule, None, statuses.get(rule_id), tuple(active.get(rule_id, ()))), with_alerts=True
+            )
+            for rule_id, rule in self.rules().items()
+        ]
 
     def _take_up(self) -> None:
         settings = load({"TOCSIN_PROMETHEUS_URL": self.url})
