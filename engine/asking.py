@@ -49,7 +49,7 @@ class Asking:
             reply = self._known[expr] = self._asked(expr)
         if reply.error is not None:
             raise ValueError(str(reply.error))
-        return reply.samples
+        return tuple(reply.samples)
 
     def _asked(self, expr: str) -> Reply:
         if len(self._known) >= MOST:

@@ -148,12 +148,17 @@ class Evaluator:
         unseen = frozenset(name for name in rules if _never_had_data(known.statuses.get(name)))
         rows = definitions.thresholds
         refined = Refined(since=slot, until=slot + schedule.interval, rows=rows)
-        replies = self.querying.ask(datasource, rules, slot - schedule.query_offset, unseen=unseen, refined=refined)
+        at = slot - schedule.query_offset
+        replies = self.querying.ask(
+            datasource, rules, at, unseen=unseen, refined=refined, unit=schedule.id, made_from=definitions
+        )
         failures = [
-            str(reply.error) for reply in replies.values() if reply.error is not None and reply.error.kind in OUTAGES
+            str(reply.error)
+            for reply in replies.found.values()
+            if reply.error is not None and reply.error.kind in OUTAGES
         ]
-        if replies:
-            self.datasource_health(datasource.name, failures[0] if len(failures) == len(replies) else None)
+        if rules:
+            self.datasource_health(datasource.name, failures[0] if len(failures) == len(rules) else None)
         gap = schedule.interval * missed
         deadline = Deadline(self.querying.monotonic)
         return {

@@ -1,24 +1,33 @@
-"""From rules to answers: which queries are asked of which datasource, in bounded pools, so that a slow one delays no other."""
+"""From rules to answers: a plan's queries are asked of their datasource, in bounded pools, so that a slow one delays no other."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from engine.clock import Clock
-from engine.core.alert import Sample
+from engine.core import planning
 from engine.core.failover import Server
+from engine.planner import Planner, Refined
 from engine.prometheus import Answer, QueryError
+from engine.replies import Replies, Reply, replies
 from engine.servers import Servers, together
 from engine.telemetry import Metrics
 from rules import query
-from rules.datasource import Datasource
+from rules.datasource import Datasource, DatasourceKind
 from rules.rule import Rule
-from rules.thresholds import Threshold
+
+__all__ = ["Client", "Querying", "Refined", "Replies", "Reply"]
+
+BATCHED: Final = frozenset({DatasourceKind.PROMETHEUS, DatasourceKind.THANOS, DatasourceKind.MIMIR})
+"""The servers whose `or` and `label_replace` are Prometheus' own code; a probe confirms it."""
+BATCH_PROBE: Final = " or ".join(
+    f'label_replace(vector({number}) > 0, "{planning.RESERVED}", "{number}", "", "")' for number in (1, 2)
+)
 
 
 class Client(Protocol):
@@ -31,36 +40,14 @@ class Client(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What a rule's query came to: samples, or the error that kept them. `has_data` None: nobody asked or can tell."""
-
-    samples: tuple[Sample, ...] = ()
-    error: QueryError | None = None
-    warnings: tuple[str, ...] = ()
-    has_data: bool | None = None
-    duration: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refined:
-    """The threshold rows by rule id, and from when until before when their answer is to serve."""
-
-    since: datetime
-    until: datetime
-    rows: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
-
-    def query_of(self, rule: Rule) -> str:
-        """What to ask for the rule."""
-        return query.asked(rule, self.rows.get(rule.id, ()), since=self.since, until=self.until)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Connected:
     datasource: Datasource
     clients: tuple[Client, ...]
     servers: Servers
     pool: Executor
+    batch: int | None = None
+    """How many queries ride in one batch; `None` until the datasource was probed."""
 
 
 class Querying:
@@ -74,12 +61,14 @@ class Querying:
         workers: int,
         clock: Clock,
         metrics: Metrics,
+        planner: Planner | None = None,
     ) -> None:
         self._connect = connect
         self._executor = executor
         self._workers = workers
         self._clock = clock
         self._metrics = metrics
+        self.planner = planner or Planner()
         self._connected: dict[str, _Connected] = {}
         self._guard = threading.Lock()
 
@@ -91,18 +80,32 @@ class Querying:
         *,
         unseen: frozenset[str],
         refined: Refined | None = None,
-    ) -> dict[str, Reply]:
-        """The reply of each rule at `at`; rules with the same query share one. Never raises for a query that fails.
+        unit: str = "",
+        made_from: object = None,
+    ) -> Replies:
+        """The reply of each rule at `at`. Never raises for a query that fails.
 
         `unseen` are rules whose left side never had data: an empty answer of theirs is followed by a count of it. A rule
-        with threshold rows is asked for every series one of them may need.
+        with threshold rows is asked for every series one of them may need. `unit` and `made_from` are what the planner
+        remembers the plan by; without a unit, nothing is remembered.
         """
         refined = refined or Refined(since=at, until=at)
-        texts = {rule_id: refined.query_of(rule) for rule_id, rule in rules.items()}
-        replies = self._ask_each(datasource, set(texts.values()), at)
-        found = {rule_id: replies[text] for rule_id, text in texts.items()}
-        whole = {rule_id: _counted(found[rule_id]) for rule_id, rule in rules.items() if query.asks_all(rule)}
-        return found | self._look_for_data(datasource, rules, found, at, unseen - whole.keys()) | whole
+        planner = self.planner if unit else Planner(together=self.planner.together)
+        batch = self._batch(datasource, rules, at)
+        plan = planner.plan(unit, rules, refined, made_from=made_from, batch=batch)
+
+        def ask(texts: Collection[str]) -> Mapping[str, Reply]:
+            return self._ask_each(datasource, texts, at)
+
+        told = replies(plan.requests, ask, planner)
+        whole = {rule_id: _counted(told[rule_id]) for rule_id in plan.whole if query.asks_all(rules[rule_id])}
+        known = told.found.keys() | whole.keys()
+        wanting = [rules[rule_id] for rule_id in sorted(unseen & rules.keys() - known)]
+        counts = (
+            replies(planner.counts(unit, wanting, batch=batch).requests, ask, planner) if wanting else Replies(found={})
+        )
+        counted = {rule.id: _seen(told.quiet, counts[rule.id]) for rule in wanting if query.left_side(rule) is not None}
+        return Replies(found={**told.found, **counted, **whole}, quiet=told.quiet)
 
     def values(self, datasource: Datasource, rule: Rule, at: datetime) -> Reply:
         """Every series of the rule's left side at `at`, whatever its value; none where the rule does not split."""
@@ -135,23 +138,20 @@ class Querying:
         for one in connected.values():
             _end(one)
 
-    def _look_for_data(
-        self,
-        datasource: Datasource,
-        rules: Mapping[str, Rule],
-        found: Mapping[str, Reply],
-        at: datetime,
-        unseen: frozenset[str],
-    ) -> dict[str, Reply]:
-        counts: dict[str, str] = {}
-        for rule_id in unseen & found.keys():
-            left = query.left_side(rules[rule_id])
-            if left is not None and found[rule_id].error is None and not found[rule_id].samples:
-                counts[rule_id] = f"count({left}\n)"
-        replies = self._ask_each(datasource, set(counts.values()), at)
-        return {rule_id: _seen(found[rule_id], replies[text]) for rule_id, text in counts.items()}
+    def _batch(self, datasource: Datasource, rules: Mapping[str, Rule], at: datetime) -> int:
+        """How many queries may ride together: found out once, and only where there is something to gain."""
+        if datasource.kind not in BATCHED or len(rules) < 2 or not self.planner.together:
+            return 1
+        connected = self._to(datasource)
+        if connected.batch is None:
+            reply = self._ask_each(datasource, {BATCH_PROBE}, at)[BATCH_PROBE]
+            if reply.error is not None:
+                return 1
+            told = {sample.labels.get(planning.RESERVED): sample.value for sample in reply.samples}
+            connected.batch = planning.BATCH if told == {"1": 1.0, "2": 2.0} else 1
+        return connected.batch
 
-    def _ask_each(self, datasource: Datasource, texts: set[str], at: datetime) -> dict[str, Reply]:
+    def _ask_each(self, datasource: Datasource, texts: Collection[str], at: datetime) -> dict[str, Reply]:
         connected = self._to(datasource)
         futures: dict[str, Future[Reply]] = {
             text: connected.pool.submit(self._ask_one, connected, text, at) for text in sorted(texts)

@@ -33,12 +33,13 @@ from engine.judging import Judge
 from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
+from engine.planner import Planner
 from engine.present import Present
 from engine.querying import Querying
 from engine.rota import Rota
 from engine.rule_files import RuleFiles
 from engine.sender import Sender
-from engine.settings import Delivery, Settings
+from engine.settings import Delivery, Planning, Settings
 from engine.store import schema
 from engine.store.database import Database, connect
 from engine.store.definitions import DefinitionFeed
@@ -266,6 +267,7 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
             workers=settings.query_concurrency,
             clock=doors.clock,
             metrics=metrics,
+            planner=Planner(together=settings.planning is Planning.ON),
         ),
         judge=Judge(settings.external_url, settings.external_labels),
         addressing=addressing,

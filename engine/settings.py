@@ -68,6 +68,13 @@ class Delivery(StrEnum):
     RECORD = "record"
 
 
+class Planning(StrEnum):
+    """Whether rules are asked together where that is proven to be the same, or each by its own query."""
+
+    ON = "on"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
     """Where the API listens; prints as `host:port`, IPv6 in brackets. Port 0 lets the system choose."""
@@ -263,6 +270,7 @@ class Settings(BaseSettings):
     query_offset: Annotated[timedelta, BeforeValidator(_offset)] = _named("TOCSIN_QUERY_OFFSET", default=timedelta(0))
     query_timeout: Span = _named("TOCSIN_QUERY_TIMEOUT", default=timedelta(seconds=10))
     query_concurrency: Count = _named("TOCSIN_QUERY_CONCURRENCY", default=8)
+    planning: Annotated[Planning, BeforeValidator(_one_of(Planning))] = _named("TOCSIN_PLANNING", default=Planning.ON)
     query_max_bytes: Annotated[int, BeforeValidator(_bytes)] = _named("TOCSIN_QUERY_MAX_BYTES", default=64 << 20)
     delivery: Annotated[Delivery, BeforeValidator(_one_of(Delivery))] = _named("TOCSIN_DELIVERY", default=Delivery.SEND)
     delivery_timeout: Span = _named("TOCSIN_DELIVERY_TIMEOUT", default=timedelta(seconds=10))

@@ -142,6 +142,11 @@ def metric_names(text: str) -> frozenset[str]:
     return frozenset(name for node in _nodes(_checked(text)) for name in _names(node))
 
 
+def is_scalar(text: str) -> bool:
+    """Whether an expression is a scalar, which has to be made a vector before it is compared. Raises PromqlError."""
+    return _type(text) is _Type.SCALAR
+
+
 def filters(text: str) -> bool:
     """Whether anything in an expression can drop a series: a comparison, `and`, `unless`, `absent`. Raises PromqlError.
 

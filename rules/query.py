@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from rules import promql, thresholds
 from rules.errors import RuleError
 from rules.promql import Comparison
-from rules.rule import MissingSeries, NoData, Rule
+from rules.rule import Condition, MissingSeries, NoData, Rule
 from rules.thresholds import Threshold
 
 UNSPLIT: Final = (
@@ -63,8 +63,23 @@ def query_text(rule: Rule) -> str:
     return promql.compared(_source(rule), rule.condition, rule.threshold)
 
 
-def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: datetime) -> str:
-    """The query that returns every series which may be active at some level from `since` until before `until`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked for a rule: the series of `lhs` that are past `bound`, all of them where there is no `condition`.
+
+    `text` is that as one query by itself; a rule's `expr` that stands alone is in it as it was written.
+    """
+
+    text: str
+    lhs: str
+    condition: Condition | None = None
+    bound: float | None = None
+    whole: bool = False
+    """Whether the left side is asked for whatever its values, so that the answer may be large."""
+
+
+def question(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: datetime) -> Asked:
+    """The question whose answer is every series that may be active at some level from `since` until before `until`.
 
     Without rows, and for an expression that does not split, it is the rule's own query; else it asks at the loosest of all
     thresholds and recoveries, or for the whole left side where the condition has no direction. A rule that is `watched` asks
@@ -73,12 +88,24 @@ def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: date
     Raises RuleError and PromqlError as `comparison` does.
     """
     rows = tuple(rows)
-    whole = watched(rule)
-    cut = comparison(rule) if rows or whole else None
+    cut = comparison(rule)
     if cut is None:
-        return query_text(rule)
-    loosest = None if whole else thresholds.loosest(cut, rows, since=since, until=until)
-    return cut.lhs if loosest is None else promql.compared(cut.lhs, cut.condition, loosest)
+        text = query_text(rule)
+        return Asked(text=text, lhs=text)
+    loosest = None if watched(rule) else _bound(cut, rows, since=since, until=until)
+    if loosest is None:
+        return Asked(text=cut.lhs, lhs=cut.lhs, whole=True)
+    own = query_text(rule) if not rows else promql.compared(cut.lhs, cut.condition, loosest)
+    return Asked(text=own, lhs=cut.lhs, condition=cut.condition, bound=loosest)
+
+
+def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: datetime) -> str:
+    """The `question` as one query. Raises RuleError and PromqlError as `comparison` does."""
+    return question(rule, rows, since=since, until=until).text
+
+
+def _bound(cut: Comparison, rows: Sequence[Threshold], *, since: datetime, until: datetime) -> float | None:
+    return thresholds.loosest(cut, rows, since=since, until=until) if rows else cut.threshold
 
 
 def at_threshold(rule: Rule, threshold: float) -> Rule:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from engine.core.roles import Role
 from engine.delivery.references import ALLOWED
 from engine.destinations import PrivateAddresses
-from engine.settings import Delivery, Listen, SettingsError, load, names
+from engine.settings import Delivery, Listen, Planning, SettingsError, load, names
 from engine.telemetry import LogFormat, LogLevel
 from rules import durations
 from rules.labels import Labels
@@ -72,6 +72,7 @@ def test_an_empty_environment_is_enough() -> None:
         pytest.param("TOCSIN_HEALTH_CHECK_TIMEOUT", "1s", "health_check_timeout", timedelta(seconds=1), id="health"),
         pytest.param("TOCSIN_QUERY_TIMEOUT", "500ms", "query_timeout", timedelta(milliseconds=500), id="query"),
         pytest.param("TOCSIN_QUERY_CONCURRENCY", "3", "query_concurrency", 3, id="queries"),
+        pytest.param("TOCSIN_PLANNING", "off", "planning", Planning.OFF, id="planning"),
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "1KiB", "query_max_bytes", 1024, id="a-size"),
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "77", "query_max_bytes", 77, id="bytes"),
         pytest.param("TOCSIN_DELIVERY", "record", "delivery", Delivery.RECORD, id="delivery"),
