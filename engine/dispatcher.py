@@ -14,13 +14,14 @@ from typing import Final
 import structlog
 
 from engine.addressing import Addressing, Reach
-from engine.core.alert import Alert, State
-from engine.core.external import NONE, outward, sent_out
+from engine.core.alert import Alert
+from engine.core.external import NONE, sent_out
 from engine.core.flush import Flush, Group, Target, flush
-from engine.core.grouping import place
 from engine.core.notifying import Decision
 from engine.muting import Muting
 from engine.muting import entries as muting_entries
+from engine.publishing import Publishing
+from engine.replacing import Replacing
 from engine.store import alerts as alert_rows
 from engine.store import channel_state, groups, ledger, outbox
 from engine.store.database import Database
@@ -44,6 +45,8 @@ class Dispatcher:
     feed: DefinitionFeed
     addressing: Addressing
     muting: Muting
+    publishing: Publishing
+    replacing: Replacing
     telling: Telling
     metrics: Metrics
     advance: Callable[[], None]
@@ -53,9 +56,10 @@ class Dispatcher:
 
     def tick(self) -> datetime | None:
         """Flush every group that is due; answers when the next one is."""
+        definitions = self.publishing.publish()
+        walking = self.replacing.walk(definitions)
         with self.database.read() as connection:
             now = self.database.now(connection)
-            definitions = self.feed.refresh(connection)
             ready = groups.due(connection, now, BATCH)
             if ready:
                 self.muting.refresh(connection, definitions.inhibit_rules)
@@ -63,7 +67,7 @@ class Dispatcher:
         if any(sent):
             self.advance()
         with self.database.read() as connection:
-            return groups.next_due(connection)
+            return now if walking else groups.next_due(connection)
 
     def flush(self, group_id: int) -> bool:
         """Flush one group if it is still due and free; whether there is something to send."""
@@ -72,15 +76,18 @@ class Dispatcher:
             group = groups.lock(connection, group_id, now)
             if group is None:
                 return False
-            definitions = self.feed.refresh(connection)
+            definitions = self.publishing.accepted(connection)
+            if definitions is None:
+                return False
+            if self.replacing.group(connection, group, definitions, now):
+                group = groups.lock(connection, group_id, now) or group
             return self._flush(connection, group, definitions, now)
 
     def _flush(self, connection: Connection, group: Group, definitions: Definitions, now: datetime) -> bool:
-        policy, known = _policy(group, definitions)
-        if not known:
-            _move_firing(connection, group, definitions, self.external)
+        policy = _policy(group, definitions)
         standings = groups.standings(connection, group.id)
-        alerts = _alerts(connection, group, standings)
+        members = groups.members(connection, group.id)
+        alerts = _alerts(connection, members, standings)
         reach = self.addressing.reach(policy, definitions, _believing(standings))
         muted = self.muting.mutes(connection, alerts.values(), definitions, now, policy)
         decided = flush(
@@ -91,8 +98,16 @@ class Dispatcher:
             told={target: standing.decided for target, standing in standings.items()},
             mutes=muted,
             now=now,
+            moved=alerts.keys() - members.keys(),
         )
-        entries = _entries(group, decided, standings, reach, send=self.send)
+        entries = _entries(
+            group,
+            decided,
+            standings,
+            went_by=_versions(policy, definitions),
+            problems=reach.problems,
+            send=self.send,
+        )
         self._post(
             connection, replace(group, flush_at=decided.at), policy, decided, alerts, definitions=definitions, now=now
         )
@@ -160,41 +175,28 @@ def _keep(connection: Connection, group: Group, decided: Flush, standings: Mappi
     groups.finish(connection, group, decided)
 
 
-def _policy(group: Group, definitions: Definitions) -> tuple[Policy, bool]:
-    """The policy of the group's route, and whether the route still exists; the root's timings stand in for one that is gone."""
+def _policy(group: Group, definitions: Definitions) -> Policy:
+    """The policy of the group's route; one that is gone, or whose rule names no channels any more, has the root's timings."""
     root = definitions.tree.root.policy
     if group.route_id.startswith(IMPLICIT):
         rule_id = group.route_id.removeprefix(IMPLICIT)
         rule = definitions.rules.get(rule_id)
-        channels = () if rule is None else rule.notification_channels
-        return implicit(rule_id, channels, root), bool(channels)
-    found = definitions.tree.policies.get(group.route_id)
-    if found is not None:
-        return found, True
-    return implicit(group.route_id, (), root), False
+        return implicit(rule_id, () if rule is None else rule.notification_channels, root)
+    return definitions.tree.policies.get(group.route_id) or implicit(group.route_id, (), root)
 
 
-def _move_firing(connection: Connection, group: Group, definitions: Definitions, external: Labels) -> None:
-    """The route is gone: its firing alerts go where the tree now sends them, before this group says goodbye."""
-    staying = groups.members(connection, group.id)
-    firing = [alert for alert in staying.values() if alert.state is State.FIRING]
-    entering = [
-        (alert.id, placement)
-        for alert in firing
-        for placement in place(
-            definitions.rules.get(alert.source), outward(alert.labels, alert.source, external), definitions.tree
-        )
-        if alert.id is not None
-    ]
-    groups.join(connection, entering, group.flush_at)
-    groups.leave(connection, group.id, [alert.id for alert in firing if alert.id is not None], at=group.flush_at)
+def _versions(policy: Policy, definitions: Definitions) -> Mapping[str, object]:
+    """What a flush went by, for the ledger."""
+    configuration = definitions.configuration.version
+    return {"route_id": policy.route_id, "route_version": policy.version, "configuration": configuration}
 
 
-def _alerts(connection: Connection, group: Group, standings: Mapping[Target, Standing]) -> dict[int, Alert]:
+def _alerts(
+    connection: Connection, members: Mapping[int, Alert], standings: Mapping[Target, Standing]
+) -> dict[int, Alert]:
     """The group's members, and whatever an addressee still believes to fire: an end that was never delivered is told again."""
-    members = groups.members(connection, group.id)
     believed: set[int] = set().union(*(standing.decided.firing for standing in standings.values()))
-    return members | alert_rows.by_id(connection, believed - members.keys())
+    return {**members, **alert_rows.by_id(connection, believed - members.keys())}
 
 
 def _believing(standings: Mapping[Target, Standing]) -> Collection[Target]:
@@ -206,22 +208,35 @@ def _last(standing: Standing | None) -> tuple[object, str]:
 
 
 def _entries(
-    group: Group, decided: Flush, standings: Mapping[Target, Standing], reach: Reach, *, send: bool
+    group: Group,
+    decided: Flush,
+    standings: Mapping[Target, Standing],
+    *,
+    went_by: Mapping[str, object],
+    problems: Mapping[str, str],
+    send: bool,
 ) -> list[Entry]:
-    """What the ledger learns: every message, every change of mind, every new mute. A steady flush writes nothing."""
-    found = muting_entries(group, decided.mutes, decided.at)
+    """What the ledger learns: every message, every change of mind, every new mute. A steady flush writes nothing.
+
+    `went_by` are the versions all of it went by.
+    """
+    found = [
+        replace(one, detail={**one.detail, "configuration": went_by["configuration"]})
+        for one in muting_entries(group, decided.mutes, decided.at)
+    ]
     for target, decision in decided.decisions.items():
         if not decision.reason.sends and decision.reason.value == _last(standings.get(target))[1]:
             continue
-        detail = {
+        detail: dict[str, object] = {
             "channel": target.channel,
             "recipient": target.recipient,
             "sends": decision.reason.sends,
             "firing": sorted(decision.firing),
             "resolved": sorted(decision.resolved),
+            **went_by,
         }
-        if reach.problems:
-            detail["problems"] = dict(reach.problems)
+        if problems:
+            detail["problems"] = dict(problems)
         if decision.reason.sends and not send:
             detail["recorded"] = True
         ids = sorted(decision.firing | decision.resolved) or sorted(decision.told.firing)

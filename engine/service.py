@@ -35,7 +35,9 @@ from engine.memory import Memory
 from engine.muting import Muting
 from engine.planner import Planner
 from engine.present import Present
+from engine.publishing import Publishing
 from engine.querying import Querying
+from engine.replacing import Replacing
 from engine.rota import Rota
 from engine.rule_files import RuleFiles
 from engine.sender import Sender
@@ -351,6 +353,8 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         feed=parts.feed,
         addressing=parts.addressing,
         muting=parts.muting,
+        publishing=Publishing(database=parts.database, feed=parts.feed),
+        replacing=Replacing(database=parts.database, external=parts.settings.external_labels),
         telling=Telling(
             parts.settings.external_url, shown(parts.settings.prometheus_url), parts.settings.external_labels
         ),

@@ -6,7 +6,7 @@ which replaces the tree for it: the root's timings, grouped by alertname.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -100,10 +100,19 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The whole tree; `policies` finds any node's policy by its route id."""
+    """The whole tree; `policies` finds any node's policy by its route id.
+
+    `version` is that of the configuration it belongs to, 0 while nobody has accepted it.
+    """
 
     root: Node
     policies: Mapping[str, Policy]
+    version: int = 0
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route, each before those below it."""
+        return tuple(_routes(self.root))
 
     def match(self, labels: Mapping[str, str]) -> tuple[Policy, ...]:
         """The policies an alert with these labels takes, depth first; never empty, the root takes what nobody else does."""
@@ -216,6 +225,12 @@ def _inherit(route: Route, parent: Policy) -> Policy:
         active_time_intervals=route.active_time_intervals,
         version=route.version,
     )
+
+
+def _routes(node: Node) -> Iterator[Route]:
+    yield node.route
+    for child in node.children:
+        yield from _routes(child)
 
 
 def _own(value: T | None, inherited: T) -> T:

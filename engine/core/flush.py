@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -66,15 +66,17 @@ def flush(
     told: Mapping[Target, Told],
     mutes: Mutes,
     now: datetime,
+    moved: Collection[int] = (),
 ) -> Flush:
     """Decide everything about `group` at `now`.
 
-    `alerts` are its members and whatever a channel still believes to fire; one that is pending again has ended. `targets`
-    holds everyone who believes something to fire, also whom the route no longer reaches. Repeats and `told.at` count from
-    the scheduled time, not from `now`, so that a late flush shifts nothing after it.
+    `alerts` are its members and whatever a channel still believes to fire; one that is pending again has ended. `moved` are
+    those of the latter that are members no more; while they fire, they do so in other groups. `targets` holds everyone who
+    believes something to fire, also whom the route no longer reaches. Repeats and `told.at` count from the scheduled time,
+    not from `now`, so that a late flush shifts nothing after it.
     """
     at = this_flush(group.flush_at, policy.group_interval, now)
-    standing = _standing(group, alerts, mutes)
+    standing = _standing(group, alerts, mutes, moved)
     staying = standing.firing | standing.muted
     return Flush(
         at=at,
@@ -85,12 +87,14 @@ def flush(
     )
 
 
-def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes) -> Standing:
+def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes, moved: Collection[int]) -> Standing:
     firing: set[int] = set()
     resolved: set[int] = set()
     for alert in alerts:
         assert alert.id is not None
         (firing if alert.state is State.FIRING else resolved).add(alert.id)
+    elsewhere = firing.intersection(moved)
+    firing -= elsewhere
     muted = frozenset(mutes)
     return Standing(
         firing=frozenset(firing - muted),
@@ -101,4 +105,5 @@ def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes) -> Standing:
         inhibited_before=frozenset(
             alert_id for alert_id, muters in group.muted.items() if all(kind.by_alert for kind, _ in muters)
         ),
+        moved=frozenset(elsewhere),
     )

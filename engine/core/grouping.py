@@ -13,10 +13,14 @@ from rules.rule import Rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """A group an alert belongs to: its route's policy and the labels that name the group within the route."""
+    """A group an alert belongs to: its route's policy and the labels that name the group within the route.
+
+    `version` is that of the configuration which put it there.
+    """
 
     policy: Policy
     labels: Labels
+    version: int = 0
 
     @property
     def labels_hash(self) -> str:
@@ -38,7 +42,7 @@ def policies(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Policy, ...
 def place(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Placement, ...]:
     """The groups an alert with these labels belongs to: one of every route it takes."""
     taken = policies(rule, labels, tree)
-    return tuple(Placement(policy=policy, labels=policy.group_labels(labels)) for policy in taken)
+    return tuple(Placement(policy=policy, labels=policy.group_labels(labels), version=tree.version) for policy in taken)
 
 
 def first_flush(policy: Policy, fired_at: datetime) -> datetime:

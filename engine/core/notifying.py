@@ -65,7 +65,8 @@ class Standing:
     """Where a group's alerts stand at a flush, by id: firing and free to be told, firing but muted, resolved.
 
     `muted_before` are those the previous flush found firing and muted, `inhibited_before` those of them that nothing but other
-    alerts muted. `resolved_muted` are the resolved ones a mute covers.
+    alerts muted. `resolved_muted` are the resolved ones a mute covers. `moved` are told ones that still fire and have gone to
+    other groups: for this group, that is their end.
     """
 
     firing: frozenset[int] = frozenset()
@@ -74,6 +75,7 @@ class Standing:
     resolved_muted: frozenset[int] = frozenset()
     muted_before: frozenset[int] = frozenset()
     inhibited_before: frozenset[int] = frozenset()
+    moved: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ class _Case:
     @property
     def resolved(self) -> frozenset[int]:
         """What has ended as far as the channel may know: a mute hides the end only of what the channel never heard of."""
-        return (self.standing.resolved - self.standing.resolved_muted) | (self.standing.resolved & self.told.firing)
+        ended = self.standing.resolved | self.standing.moved
+        return (self.standing.resolved - self.standing.resolved_muted) | (ended & self.told.firing)
 
     @property
     def unmuted(self) -> frozenset[int]:
@@ -185,7 +188,7 @@ def _reason(case: _Case) -> Reason:
     if case.owed:
         return Reason.UNMUTED
     if case.ended:
-        return Reason.SOME_RESOLVED
+        return Reason.MOVED if case.ended <= case.standing.moved else Reason.SOME_RESOLVED
     if not case.standing.firing:
         return Reason.MUTED
     return case.repeats or _reason_to_wait(case)
@@ -205,7 +208,8 @@ def _reason_of_new(case: _Case) -> Reason:
 
 def _reason_without_firing(case: _Case) -> Reason:
     if case.told.firing:
-        return Reason.ALL_RESOLVED if case.terms.send_resolved else Reason.RESOLVED_UNSENT
+        ended = Reason.MOVED if case.told.firing <= case.standing.moved else Reason.ALL_RESOLVED
+        return ended if case.terms.send_resolved else Reason.RESOLVED_UNSENT
     return Reason.MUTED if case.standing.muted else Reason.NOTHING_TO_TELL
 
 
@@ -235,5 +239,5 @@ def _dismiss(told: Told, standing: Standing, terms: Terms, now: datetime) -> Dec
     ended = Told(resolved=told.firing, at=now)
     if not terms.send_resolved:
         return Decision(reason=Reason.RESOLVED_UNSENT, told=ended)
-    moved = told.firing & (standing.firing | standing.muted)
+    moved = told.firing & (standing.firing | standing.muted | standing.moved)
     return Decision(reason=Reason.MOVED if moved else Reason.ALL_RESOLVED, told=ended, resolved=told.firing)

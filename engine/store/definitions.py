@@ -35,8 +35,9 @@ from engine.store import (
 from engine.store.changes import Mark, Touched
 from engine.store.fields import Row
 from engine.store.parts import Part, Reader
-from engine.store.planting import Planted, check_route, plant
+from engine.store.planting import Planted, Soil, check_route, plant, settle
 from rules.channels import Channel
+from rules.configuration import Configuration
 from rules.datasource import Datasource
 from rules.inhibition import InhibitRule
 from rules.problems import Problem, check_evaluable
@@ -57,20 +58,32 @@ class Definitions:
     `quarantined` names the rules whose row is refused and why; one that is in `rules` too is there at its last good version.
     `thresholds` are the rows of each rule that has some, by the rule's id; they, `silences` and `inhibit_rules` stand in the
     order of their ids. `problems` are sentences naming the table and the key. `version` is the highest change followed; it
-    never goes back, and stays where a transaction with lower change ids commits late.
+    never goes back, and stays where a transaction with lower change ids commits late. `declared` is False while the
+    configuration in force is not the one that the rows declare.
     """
 
     rules: Mapping[str, Rule]
     quarantined: Mapping[str, tuple[Problem, ...]]
     channels: Mapping[str, Channel]
-    tree: Tree
+    configuration: Configuration
     silences: tuple[Silence, ...]
     datasources: Mapping[str, Datasource]
     thresholds: Mapping[str, tuple[Threshold, ...]]
-    inhibit_rules: tuple[InhibitRule, ...]
-    time_intervals: Mapping[str, TimeInterval]
     problems: tuple[str, ...]
     version: int
+    declared: bool = True
+
+    @property
+    def tree(self) -> Tree:
+        return self.configuration.tree
+
+    @property
+    def inhibit_rules(self) -> tuple[InhibitRule, ...]:
+        return self.configuration.inhibit_rules
+
+    @property
+    def time_intervals(self) -> Mapping[str, TimeInterval]:
+        return self.configuration.time_intervals
 
 
 def _switched_off(good: Rule, row: Row) -> Rule:
@@ -148,12 +161,11 @@ COMPARE_EVERY: Final = timedelta(seconds=60) / len(_EVERYTHING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
-    """What is made of parts, each of one part alone, so that it stays the same object as long as that part does."""
+    """What is made of parts, so that it stays the same object as long as they do."""
 
     planted: Planted
     silences: tuple[Silence, ...] = ()
     thresholds: Mapping[str, tuple[Threshold, ...]] = field(default_factory=dict)
-    inhibit_rules: tuple[InhibitRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +195,8 @@ class DefinitionFeed:
         The connection's transaction must not have changed definitions itself. A failure leaves all as it was.
         """
         with self._lock:
-            self._known = self._load(connection) if self._known is None else self._follow(connection, self._known)
+            known = self._load(connection) if self._known is None else self._follow(connection, self._known)
+            self._known = _settled(connection, known)
             return self._known.definitions
 
     def compare(self, connection: Connection) -> Definitions:
@@ -211,8 +224,15 @@ class DefinitionFeed:
     def _load(self, connection: Connection) -> _Known:
         mark = changes.start(connection)
         parts = _Parts().reread(connection, _EVERYTHING)
-        fresh = _Made(planted=plant(parts.routes, None))
-        return _known(mark, parts, self._made(connection, parts, _Parts(routes=parts.routes), fresh))
+        soil = _soil(parts)
+        fresh = _Made(planted=plant(connection, soil, soil, None))
+        planted = _Parts(
+            routes=parts.routes,
+            inhibit_rules=parts.inhibit_rules,
+            time_intervals=parts.time_intervals,
+            channels=parts.channels,
+        )
+        return _known(mark, parts, self._made(connection, parts, planted, fresh))
 
     def _follow(self, connection: Connection, known: _Known) -> _Known:
         found, mark = changes.since(connection, known.mark)
@@ -223,15 +243,13 @@ class DefinitionFeed:
         return _known(mark, parts, self._made(connection, parts, known.parts, known.made))
 
     def _made(self, connection: Connection, parts: _Parts, before: _Parts, made: _Made) -> _Made:
-        if parts.routes is not before.routes:
-            made = replace(made, planted=plant(parts.routes, made.planted.tree))
+        soil, ground = _soil(parts), _soil(before)
+        if soil.made_anew(ground):
+            made = replace(made, planted=plant(connection, soil, ground, made.planted))
         if parts.silences is not before.silences:
             made = replace(made, silences=self._current(connection, parts.silences))
         if parts.thresholds is not before.thresholds:
             made = replace(made, thresholds=_by_rule(parts.thresholds, made.thresholds))
-        if parts.inhibit_rules is not before.inhibit_rules:
-            ordered = sorted(parts.inhibit_rules.values.values(), key=lambda rule: rule.id)
-            made = replace(made, inhibit_rules=tuple(ordered))
         return made
 
     def _current(self, connection: Connection, part: Part[Silence]) -> tuple[Silence, ...]:
@@ -240,6 +258,23 @@ class DefinitionFeed:
             return tuple(ordered)
         oldest = self._now(connection) - EXPIRED_FOR
         return tuple(silence for silence in ordered if silence.ends_at >= oldest)
+
+
+def _soil(parts: _Parts) -> Soil:
+    return Soil(
+        routes=parts.routes,
+        inhibit_rules=parts.inhibit_rules,
+        time_intervals=parts.time_intervals,
+        channels=parts.channels,
+    )
+
+
+def _settled(connection: Connection, known: _Known) -> _Known:
+    """The same, with the number of its configuration as soon as that has one."""
+    planted = settle(connection, known.made.planted)
+    if planted is known.made.planted:
+        return known
+    return _known(known.mark, known.parts, replace(known.made, planted=planted))
 
 
 def _by_rule(part: Part[Threshold], before: Mapping[str, tuple[Threshold, ...]]) -> Mapping[str, tuple[Threshold, ...]]:
@@ -256,14 +291,13 @@ def _known(mark: Mark, parts: _Parts, made: _Made) -> _Known:
         rules=parts.rules.values,
         quarantined=parts.rules.refused,
         channels=parts.channels.values,
-        tree=made.planted.tree,
+        configuration=made.planted.configuration,
         silences=made.silences,
         datasources=parts.datasources.values,
         thresholds=made.thresholds,
-        inhibit_rules=made.inhibit_rules,
-        time_intervals=parts.time_intervals.values,
         problems=tuple(chain(_refused(parts), _planting(made.planted), _dangling(parts))),
         version=mark.id,
+        declared=made.planted.declared,
     )
     return _Known(mark=mark, parts=parts, made=made, definitions=definitions)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, text, update
+from sqlalchemy import Connection, RowMapping, func, literal, select, text, update
 
 from engine.core.alert import Alert
 from engine.core.flush import Flush, Group, Muter, Target
@@ -50,7 +50,12 @@ def join(connection: Connection, entering: Sequence[tuple[int, Placement]], fire
         index_elements=["group_id", "alert_id"], index_where=text("left_at IS NULL")
     )
     members_rows = [
-        {"group_id": numbers[key_of(placement)], "alert_id": alert_id, "joined_at": fired_at}
+        {
+            "group_id": numbers[key_of(placement)],
+            "alert_id": alert_id,
+            "joined_at": fired_at,
+            "placed_version": placement.version,
+        }
         for alert_id, placement in entering
     ]
     connection.execute(members_made, members_rows)
@@ -92,8 +97,11 @@ def lock(connection: Connection, group_id: int, now: datetime) -> Group | None:
     """The group, locked until the transaction ends; `None` when another process has it or it is no longer due."""
     query = select(alert_groups).where(alert_groups.c.id == group_id, alert_groups.c.flush_at <= now)
     row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
-    if row is None:
-        return None
+    return None if row is None else as_group(row)
+
+
+def as_group(row: RowMapping) -> Group:
+    """The group a row keeps; it must be scheduled."""
     return Group(
         id=row["id"],
         route_id=row["route_id"],
@@ -145,6 +153,19 @@ def save_decided(connection: Connection, group_id: int, decided: Mapping[Target,
     ]
     key = ["group_id", "channel", "recipient"]
     upsert(connection, group_channels, rows, key=key, also={"delivered": group_channels.c.delivered})
+
+
+def save(connection: Connection, group_id: int, target: Target, standing: Standing) -> None:
+    """Write all of what one addressee was told, as decided and as arrived."""
+    row = {
+        "group_id": group_id,
+        "channel": target.channel,
+        "recipient": target.recipient,
+        "decided": told_to_json(standing.decided),
+        "delivered": told_to_json(standing.delivered),
+        "last_reason": standing.last_reason,
+    }
+    upsert(connection, group_channels, [row], key=["group_id", "channel", "recipient"])
 
 
 def set_delivered(

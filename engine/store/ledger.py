@@ -23,6 +23,7 @@ class Kind(StrEnum):
     ATTEMPT = "attempt"
     PROBLEM = "problem"
     ACCESS = "access"
+    CONFIGURATION = "configuration"
 
 
 class Subject(StrEnum):

@@ -43,6 +43,7 @@ __all__ = [
     "change_author",
     "channel_state",
     "channels",
+    "configurations",
     "datasources",
     "definition_changes",
     "evaluation_units",
@@ -104,6 +105,17 @@ change_author = Table(
     # At most one row, written and removed inside one transaction: how a writer of ours names itself to SQLite's triggers.
     Column("id", Integer, primary_key=True),
     Column("author", Text, nullable=False),
+)
+
+configurations = Table(
+    "configurations",
+    metadata,
+    # Counted without a gap by whoever accepts one, so that of two who accept at once only one can.
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("change_id", BigInteger, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("content", JSON, nullable=False),
 )
 
 nodes = Table(

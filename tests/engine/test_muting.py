@@ -67,6 +67,11 @@ DOWN, OUT = alert(name="down", severity="critical", host="a"), alert(name="out",
 SLOW, LATE = alert(name="slow", severity="warning", host="a"), alert(name="late", severity="warning", host="b")
 
 
+def inhibiting(definitions: Definitions, rules: tuple[InhibitRule, ...]) -> Definitions:
+    """The definitions with these inhibit rules."""
+    return replace(definitions, configuration=replace(definitions.configuration, inhibit_rules=rules))
+
+
 def test_every_look_answers_as_if_nothing_were_remembered(database: Database, definitions: Definitions) -> None:
     muting = Muting()
     every = [stored(database, one, State.INACTIVE) for one in (DOWN, OUT, SLOW, LATE)]
@@ -87,7 +92,7 @@ def test_every_look_answers_as_if_nothing_were_remembered(database: Database, de
         plain = {number: found for number, found in labels.items() if found in standing}
         expected = {number: inhibitors(rules, plain, target) for number, target in labels.items()}
         with database.read() as connection:
-            found = muting.mutes(connection, every, replace(definitions, inhibit_rules=rules), NOW, ROUTE)
+            found = muting.mutes(connection, every, inhibiting(definitions, rules), NOW, ROUTE)
         assert {number: [mute.by for mute in mutes] for number, mutes in found.items()} == {
             number: [one.rule_id for one in those] for number, those in expected.items() if those
         }
@@ -95,7 +100,7 @@ def test_every_look_answers_as_if_nothing_were_remembered(database: Database, de
 
 
 def test_what_was_learnt_before_a_flush_need_not_be_learnt_in_it(database: Database, definitions: Definitions) -> None:
-    muting, inhibited = Muting(), replace(definitions, inhibit_rules=(CRITICAL,))
+    muting, inhibited = Muting(), inhibiting(definitions, (CRITICAL,))
     source, target = stored(database, DOWN), stored(database, SLOW)
     with database.read() as connection:
         muting.refresh(connection, (CRITICAL,))
@@ -109,6 +114,6 @@ def test_where_nothing_can_be_inhibited_nobody_asks_what_fires(database: Databas
     with database.read() as connection:
         connection.connection.driver_connection.set_trace_callback(asked.append)  # type: ignore[union-attr]  # SQLite's own.
         for rules in ((), (rule("other", "severity=critical", "severity=info"),)):
-            assert Muting().mutes(connection, [target], replace(definitions, inhibit_rules=rules), NOW, ROUTE) == {}
+            assert Muting().mutes(connection, [target], inhibiting(definitions, rules), NOW, ROUTE) == {}
         connection.connection.driver_connection.set_trace_callback(None)  # type: ignore[union-attr]  # The same.
     assert asked == []

@@ -1,0 +1,286 @@
+"""Puts firing alerts where the configuration in force, and their rules' own channels, want them now.
+
+A flush does it for its own group first; a walk over all members, in chunks, does it for the others, so that an alert which now
+takes a further route is told there without waiting for its old group. What a channel was told goes along with the alert: it
+is not told again, and a channel that no longer reaches it hears an end, with the reason `moved`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from engine.core.alert import Alert, State
+from engine.core.flush import Group, Target
+from engine.core.grouping import Placement, place
+from engine.core.moving import Shift, also, shift, successor, without
+from engine.store import groups, ledger, moving
+from engine.store.database import Database
+from engine.store.definitions import Definitions
+from engine.store.door import Connection
+from engine.store.groups import Standing
+from engine.store.ledger import Entry, Kind, Subject
+from engine.store.moving import Member, Wanted
+from rules.channels import ChannelKind
+from rules.routing import IMPLICIT, Policy
+from rules.rule import Rule
+
+CHUNK: Final = 500
+"""How many memberships a step of the walk looks at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What placed alerts at the last look: the configuration's version, and the channels of rules that name their own."""
+
+    version: int | None = None
+    channels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict, compare=False)
+
+    def next(self, definitions: Definitions) -> _Seen:
+        """What places alerts now."""
+        channels = self.channels
+        if definitions.rules is not self.rules:
+            rules = definitions.rules.items()
+            channels = {key: rule.notification_channels for key, rule in rules if rule.notification_channels}
+        return _Seen(version=definitions.configuration.version, channels=channels, rules=definitions.rules)
+
+    def differing(self, other: _Seen) -> frozenset[str]:
+        """The rules that name other channels than before."""
+        known = self.channels.keys() | other.channels.keys()
+        return frozenset(key for key in known if self.channels.get(key) != other.channels.get(key))
+
+
+@dataclass(slots=True, kw_only=True)
+class Replacing:
+    """Places alerts anew; one per process."""
+
+    database: Database
+    _seen: _Seen = field(default_factory=_Seen)
+    _wanted: Wanted | None = None
+    _after: int = 0
+
+    def walk(self, definitions: Definitions) -> bool:
+        """Look at one more chunk of what an edit may have displaced; whether there is more to look at."""
+        self._notice(definitions)
+        if self._wanted is None:
+            return False
+        with self.database.read() as connection:
+            chunk = moving.members(connection, self._wanted, after=self._after, limit=CHUNK)
+            shifts = _shifts(connection, chunk, definitions)
+        if not chunk:
+            self._wanted = None
+            return False
+        displaced = {one.group_id for one in chunk if _is_displaced(one, shifts)}
+        settled = [one.id for one in chunk if one.group_id not in displaced]
+        with self.database.write() as connection:
+            moving.stamp_members(connection, settled, definitions.configuration.version)
+        for group_id in sorted(displaced):
+            self._apart(group_id, definitions)
+        self._after = chunk[-1].id
+        return True
+
+    def group(self, connection: Connection, group: Group, definitions: Definitions, now: datetime) -> bool:
+        """Place the members of a locked group anew where need be; whether any is elsewhere, or the group itself, since."""
+        members = groups.members(connection, group.id)
+        firing = [alert for alert in members.values() if alert.state is State.FIRING]
+        version = definitions.configuration.version
+        if not _is_stale(connection, group, firing, definitions):
+            return False
+        shifts = {number: _from(group.id, one) for number, one in _placed_anew(connection, firing, definitions).items()}
+        moved = any(group.id in one.leaving or one.entering for one in shifts.values())
+        if moved:
+            _Move(connection, group, definitions, now).make(shifts)
+        moving.stamp(connection, group.id, version)
+        return moved
+
+    def _apart(self, group_id: int, definitions: Definitions) -> None:
+        with self.database.write() as connection:
+            group = moving.lock(connection, group_id)
+            if group is not None:
+                self.group(connection, group, definitions, self.database.now(connection))
+
+    def _notice(self, definitions: Definitions) -> None:
+        """Begin a walk when something that places alerts is not what it was at the last one."""
+        seen = self._seen.next(definitions)
+        if seen == self._seen:
+            self._seen = seen
+            return
+        changed = self._seen.differing(seen)
+        if self._seen.version is None or self._wanted is not None:
+            self._wanted = Wanted()  # At a start, and when one edit comes upon the other, everybody is looked at.
+        elif seen.version != self._seen.version:
+            self._wanted = Wanted() if changed else Wanted(below=seen.version)
+        else:
+            self._wanted = Wanted(sources=changed)
+        self._seen, self._after = seen, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """One group's members on their way, within one transaction."""
+
+    connection: Connection
+    old: Group
+    definitions: Definitions
+    now: datetime
+
+    def make(self, shifts: Mapping[int, Shift]) -> None:
+        """Let the group go as a whole where it can, else each alert by itself."""
+        standings = groups.standings(self.connection, self.old.id)
+        told = {target.channel for target, standing in standings.items() if standing.decided.firing}
+        heir = successor(self.old.id, list(shifts.values()), told)
+        entering = [(number, placement) for number, one in shifts.items() for placement in one.entering]
+        if heir is not None and moving.become(self.connection, self.old, heir, self._soon(heir, told)):
+            going = [(number, one) for number, one in entering if groups.key_of(one) == groups.key_of(heir)]
+            numbers = {groups.key_of(heir): self.old.id}
+            entering = [one for one in entering if one not in going]
+            left: list[int] = []
+        else:
+            going, numbers = [], {}
+            left = [number for number, one in shifts.items() if self.old.id in one.leaving]
+        numbers |= groups.join(self.connection, entering, self.now)
+        groups.leave(self.connection, self.old.id, left, at=self.now)
+        self._carry(left, shifts, numbers, standings)
+        entries = [
+            self._entry("moved", number, one.policy, numbers[groups.key_of(one)], one)
+            for number, one in (*going, *entering)
+        ]
+        gone = [number for number in left if not shifts[number].entering]
+        entries += [self._left(number) for number in gone]
+        ledger.write(self.connection, entries)
+
+    def _soon(self, heir: Placement, told: set[str]) -> datetime:
+        """When the group is flushed next: soon, if its new route reaches others than it told so far."""
+        if told and told == set(heir.policy.channels):
+            return self.old.flush_at
+        return min(self.old.flush_at, self.now + heir.policy.group_wait)
+
+    def _carry(
+        self,
+        left: Iterable[int],
+        shifts: Mapping[int, Shift],
+        numbers: Mapping[groups.GroupKey, int],
+        standings: Mapping[Target, Standing],
+    ) -> None:
+        """Take along what each channel is known to have been told, to a group that speaks through the same channel."""
+        carrying: dict[tuple[int, Target], list[int]] = {}
+        for number in left:
+            places = self._places(shifts[number], numbers)
+            for target, standing in standings.items():
+                if number not in standing.decided.firing & standing.delivered.firing or self._is_keyed(target):
+                    continue
+                group_id = next((key for key, policy in places.items() if target.channel in policy.channels), None)
+                if group_id is not None:
+                    carrying.setdefault((group_id, target), []).append(number)
+        changed = dict(standings)
+        for (group_id, target), alerts in carrying.items():
+            there = groups.standings(self.connection, group_id).get(target, Standing())
+            groups.save(self.connection, group_id, target, _with(there, alerts, standings[target]))
+            changed[target] = _less(changed[target], alerts)
+        for target in {target for _, target in carrying}:
+            groups.save(self.connection, self.old.id, target, changed[target])
+
+    def _places(self, one: Shift, numbers: Mapping[groups.GroupKey, int]) -> dict[int, Policy]:
+        """The groups the alert is in from now on, with their policies."""
+        entered = {numbers[groups.key_of(placement)]: placement.policy for placement in one.entering}
+        policies = self.definitions.tree.policies
+        stays = moving.routes(self.connection, one.staying)
+        return entered | {number: policies[route_id] for number, route_id in stays.items() if route_id in policies}
+
+    def _is_keyed(self, target: Target) -> bool:
+        """Whether what the channel was told is an incident under the old group's key, which another group cannot end."""
+        channel = self.definitions.channels.get(target.channel)
+        return channel is None or channel.kind is ChannelKind.PAGERDUTY
+
+    def _entry(self, reason: str, number: int, policy: Policy, group_id: int, placement: Placement) -> Entry:
+        detail = {
+            "group_id": group_id,
+            "route_id": policy.route_id,
+            "route_version": policy.version,
+            "channels": list(policy.channels),
+            "group_labels": dict(placement.labels),
+            "from_route": self.old.route_id,
+            "configuration": self.definitions.configuration.version,
+        }
+        return _placement(self.now, reason, number, detail)
+
+    def _left(self, number: int) -> Entry:
+        policy = self.definitions.tree.policies.get(self.old.route_id)
+        detail = {
+            "group_id": self.old.id,
+            "route_id": self.old.route_id,
+            "route_version": None if policy is None else policy.version,
+            "configuration": self.definitions.configuration.version,
+        }
+        return _placement(self.now, "left", number, detail)
+
+
+def _placement(at: datetime, reason: str, number: int, detail: Mapping[str, object]) -> Entry:
+    return Entry(
+        at=at,
+        kind=Kind.PLACEMENT,
+        reason=reason,
+        subject_type=Subject.ALERT,
+        subject_id=str(number),
+        detail=detail,
+    )
+
+
+def _with(there: Standing, alerts: Sequence[int], since: Standing) -> Standing:
+    decided, delivered = there.decided, there.delivered
+    for number in alerts:
+        decided, delivered = also(decided, number, since.decided), also(delivered, number, since.delivered)
+    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
+
+
+def _less(there: Standing, alerts: Sequence[int]) -> Standing:
+    decided, delivered = there.decided, there.delivered
+    for number in alerts:
+        decided, delivered = without(decided, number), without(delivered, number)
+    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
+
+
+def _is_stale(connection: Connection, group: Group, firing: Sequence[Alert], definitions: Definitions) -> bool:
+    """Whether an older configuration placed a member, or a rule of theirs was given its own channels or lost them."""
+    oldest = moving.oldest(connection, group.id)
+    if oldest is not None and oldest < definitions.configuration.version:
+        return True
+    return any(_is_misrouted(alert, group, definitions) for alert in firing)
+
+
+def _is_misrouted(alert: Alert, group: Group, definitions: Definitions) -> bool:
+    rule = definitions.rules.get(alert.source)
+    own = rule is not None and bool(rule.notification_channels)
+    return rule is not None and own != group.route_id.startswith(IMPLICIT)
+
+
+def _placed_anew(connection: Connection, firing: Sequence[Alert], definitions: Definitions) -> dict[int, Shift]:
+    numbered = {alert.id: alert for alert in firing if alert.id is not None}
+    known = moving.memberships(connection, numbered.keys())
+    return {number: _shift(alert, known[number], definitions) for number, alert in numbered.items()}
+
+
+def _shifts(connection: Connection, chunk: Sequence[Member], definitions: Definitions) -> dict[int, Shift]:
+    known = moving.memberships(connection, {one.alert_id for one in chunk})
+    return {one.alert_id: _shift(one, known[one.alert_id], definitions) for one in chunk}
+
+
+def _shift(alert: Alert | Member, memberships: Mapping[int, str], definitions: Definitions) -> Shift:
+    """How the alert goes. One of a rule that is gone stays in the rule's own group until its end, which is near."""
+    rule = definitions.rules.get(alert.source)
+    if rule is None and f"{IMPLICIT}{alert.source}" in memberships.values():
+        return Shift(staying=tuple(memberships))
+    return shift(memberships, place(rule, alert.labels, definitions.tree))
+
+
+def _from(group_id: int, one: Shift) -> Shift:
+    """The alert's way as far as it begins in this group: what it enters is the turn of a group it leaves, for the key's sake."""
+    return one if group_id in one.leaving or not one.leaving else replace(one, entering=())
+
+
+def _is_displaced(member: Member, shifts: Mapping[int, Shift]) -> bool:
+    one = shifts[member.alert_id]
+    return bool(one.entering) or member.group_id in one.leaving

@@ -1,0 +1,229 @@
+"""Edits of the tree over firing alerts: told state goes along, and nobody is told twice or left with an open incident."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from engine.core.outcome import Failed, FailureReason
+from engine.store.ledger import Entry, Kind, Subject
+from engine.store.tables import routes
+from tests.scenarios.test_firing import BREACH, HOST, rule
+from tests.scenarios.world import World
+
+OTHER = {"__name__": "errors", "host": "b"}
+
+
+@pytest.fixture
+def busy(world: World) -> World:
+    """Beside the webhook of the root an incident service, and an alert that both were told of."""
+    world.sql(
+        "INSERT INTO channels (name, kind, url) VALUES ('pager', 'pagerduty', 'https://k@127.0.0.1:1/v2/enqueue')"
+    )
+    world.sql('UPDATE routes SET channels = \'["hook", "pager"]\', group_by = \'["alertname"]\'')
+    rule(world)
+    world.returns(BREACH, (HOST, 12))
+    world.until(40)
+    return world
+
+
+def route(
+    world: World, key: str, matchers: str = "alertname=Errors", *, hands_on: bool = False, **columns: Any
+) -> None:
+    values = {"id": key, "parent_id": "root", "matchers": [matchers], "continue": hands_on, **columns}
+    with world.service.database.write() as connection:
+        connection.execute(routes.insert().values(values))
+
+
+def hooks(world: World) -> list[str]:
+    return [status for _, status in world.told("WebhookUrl")]
+
+
+def pages(world: World) -> list[tuple[str, str]]:
+    """What the incident service was told: the action and the first letters of the key."""
+    sent = [one.body for one in world.deliveries if one.kind == "PagerDutyKey"]
+    return [(str(body["event_action"]), str(body["dedup_key"])[:6]) for body in sent]
+
+
+def placements(world: World) -> list[Entry]:
+    ((number,),) = world.rows("SELECT id FROM alerts WHERE source = 'r' AND state = 'firing' ORDER BY id LIMIT 1")
+    return [one for one in world.ledger(Subject.ALERT, number) if one.kind is Kind.PLACEMENT]
+
+
+def ends(world: World, at: float = 400) -> None:
+    world.returns(BREACH)
+    world.until(at)
+
+
+def test_an_alert_whose_new_route_tells_the_same_channels_is_not_told_again(busy: World) -> None:
+    ((_, key),) = pages(busy)
+    route(busy, "errors")
+    busy.until(300)
+    assert hooks(busy) == ["firing"]
+    assert [(one.reason, one.detail["route_id"]) for one in placements(busy)] == [
+        ("routed", "root"),
+        ("moved", "errors"),
+    ]
+    ends(busy)
+    assert hooks(busy) == ["firing", "resolved"]
+    assert pages(busy) == [("trigger", key), ("resolve", key)]
+
+
+def test_the_same_over_a_restart_between_the_edit_and_what_follows(busy: World) -> None:
+    ((_, key),) = pages(busy)
+    route(busy, "errors")
+    busy.restart()
+    busy.until(300)
+    busy.restart()
+    ends(busy)
+    assert hooks(busy) == ["firing", "resolved"]
+    assert pages(busy) == [("trigger", key), ("resolve", key)]
+
+
+def test_a_channel_that_no_route_reaches_any_more_hears_an_end(busy: World) -> None:
+    ((_, key),) = pages(busy)
+    route(busy, "errors", channels=["hook"])
+    busy.until(100)
+    assert hooks(busy) == ["firing"]
+    assert pages(busy) == [("trigger", key), ("resolve", key)]
+    assert busy.rows("SELECT reason FROM outbox WHERE channel = 'pager' ORDER BY id") == [
+        ("first notification",),
+        ("moved",),
+    ]
+
+
+def test_a_channel_that_the_new_route_names_is_told_soon(busy: World) -> None:
+    busy.sql(
+        "INSERT INTO channels (name, kind, url) VALUES ('chat', 'slack', 'https://hooks.slack.com/services/T/B/x')"
+    )
+    route(busy, "errors", channels=["hook", "pager", "chat"])
+    busy.until(48)
+    assert [at for at, _ in busy.told("SlackWebhook")] != []
+    assert hooks(busy) == ["firing"]
+
+
+def test_an_alert_that_now_takes_a_further_route_is_told_there_and_stays_where_it_was(busy: World) -> None:
+    busy.sql(
+        "INSERT INTO channels (name, kind, url) VALUES ('chat', 'slack', 'https://hooks.slack.com/services/T/B/x')"
+    )
+    route(busy, "errors", hands_on=True)
+    busy.until(100)
+    route(busy, "chatting", channels=["chat"])
+    busy.until(110)
+    assert len(busy.told("SlackWebhook")) == 1
+    ends(busy)
+    assert hooks(busy) == ["firing", "resolved"]
+    assert [action for action, _ in pages(busy)] == ["trigger", "resolve"]
+    assert len(busy.told("SlackWebhook")) == 2
+
+
+def test_editing_the_text_of_a_route_neither_tells_again_nor_leaves_an_incident_open(busy: World) -> None:
+    ((_, key),) = pages(busy)
+    route(busy, "errors")
+    busy.until(100)
+    busy.sql("UPDATE routes SET matchers = '[\"alertname=~Err.*\"]', group_by = '[\"host\"]' WHERE id = 'errors'")
+    busy.until(300)
+    assert hooks(busy) == ["firing"]
+    ends(busy)
+    assert hooks(busy) == ["firing", "resolved"]
+    assert pages(busy) == [("trigger", key), ("resolve", key)]
+
+
+def test_a_deleted_route_gives_its_alerts_back_without_a_word(busy: World) -> None:
+    route(busy, "errors")
+    busy.until(100)
+    busy.sql("DELETE FROM routes WHERE id = 'errors'")
+    busy.until(300)
+    assert hooks(busy) == ["firing"]
+    ends(busy)
+    assert [action for action, _ in pages(busy)] == ["trigger", "resolve"]
+    assert len({key for _, key in pages(busy)}) == 1
+
+
+def test_there_and_back_again_changes_no_key(busy: World) -> None:
+    for at in (100, 200, 300):
+        route(busy, "errors")
+        busy.until(at)
+        busy.sql("DELETE FROM routes WHERE id = 'errors'")
+        busy.until(at + 50)
+    ends(busy, 500)
+    assert hooks(busy) == ["firing", "resolved"]
+    assert [action for action, _ in pages(busy)] == ["trigger", "resolve"]
+    assert len({key for _, key in pages(busy)}) == 1
+
+
+def test_a_group_that_is_torn_apart_tells_nobody_twice_and_ends_each_incident(busy: World) -> None:
+    busy.returns(BREACH, (HOST, 12), (OTHER, 13))
+    busy.until(80)
+    assert hooks(busy) == ["firing", "firing"]
+    route(busy, "a", matchers="host=a")
+    busy.until(300)
+    assert hooks(busy) == ["firing", "firing"]  # The webhook knows both alerts; nothing is new to it.
+    assert [action for action, _ in pages(busy)][:2] == ["trigger", "trigger"]
+    ends(busy, 500)
+    last = {key: action for action, key in pages(busy)}
+    assert set(last.values()) == {"resolve"}
+    assert len(last) == 2
+    resolved = [one.body for one in busy.deliveries if one.kind == "WebhookUrl" and one.body["status"] == "resolved"]
+    assert {alert["labels"]["host"] for body in resolved for alert in body["alerts"]} == {"a", "b"}
+
+
+def test_what_never_arrived_does_not_count_as_told_when_an_alert_moves(world: World) -> None:
+    world.sql("UPDATE routes SET group_by = '[\"alertname\"]'")
+    world.outcomes["WebhookUrl"] = [Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="away")] * 8
+    rule(world)
+    world.returns(BREACH, (HOST, 12), (OTHER, 13))
+    world.until(40)
+    assert hooks(world) == []
+    route(world, "a", matchers="host=a")
+    world.until(900)
+    told = {
+        alert["labels"]["host"] for one in world.deliveries if one.kind == "WebhookUrl" for alert in one.body["alerts"]
+    }
+    assert told == {"a", "b"}
+
+
+def test_a_rule_given_its_own_channels_leaves_the_tree_and_comes_back_when_they_are_taken_away(busy: World) -> None:
+    ((_, key),) = pages(busy)
+    busy.sql("UPDATE alert_rules SET notification_channels = '[\"pager\"]' WHERE id = 'r'")
+    busy.until(100)
+    assert busy.rows("SELECT route_id FROM alert_groups WHERE flush_at IS NOT NULL") == [("rule:r",)]
+    assert hooks(busy) == ["firing", "resolved"]
+    assert pages(busy) == [("trigger", key)]
+    busy.sql("UPDATE alert_rules SET notification_channels = '[]' WHERE id = 'r'")
+    busy.until(200)
+    assert busy.rows("SELECT route_id FROM alert_groups WHERE flush_at IS NOT NULL") == [("root",)]
+    assert hooks(busy) == ["firing", "resolved", "firing"]
+    ends(busy)
+    assert pages(busy) == [("trigger", key), ("resolve", key)]
+    assert hooks(busy)[-1] == "resolved"
+
+
+def test_a_rule_given_its_own_channels_while_the_engine_was_away_is_found_at_the_start(busy: World) -> None:
+    busy.service.stop()
+    with busy.service.database.write() as connection:
+        connection.execute(text("UPDATE alert_rules SET notification_channels = '[\"pager\"]' WHERE id = 'r'"))
+    busy.restart()
+    busy.until(46)
+    assert busy.rows("SELECT route_id FROM alert_groups WHERE flush_at IS NOT NULL") == [("rule:r",)]
+
+
+def test_every_member_is_placed_by_the_configuration_in_force(busy: World) -> None:
+    ((before,),) = busy.rows("SELECT max(id) FROM configurations")
+    route(busy, "nothing", matchers="team=nobody")
+    busy.until(60)
+    ((after,),) = busy.rows("SELECT max(id) FROM configurations")
+    assert after == before + 1
+    assert busy.rows("SELECT placed_version FROM group_members WHERE left_at IS NULL") == [(after,)]
+    assert hooks(busy) == ["firing"]
+
+
+def test_a_decision_names_the_configuration_and_the_route_it_went_by(busy: World) -> None:
+    route(busy, "errors", channels=["hook"])
+    busy.until(100)
+    ((group,),) = busy.rows("SELECT id FROM alert_groups WHERE flush_at IS NOT NULL")
+    decisions = [one.detail for one in busy.ledger(Subject.GROUP, group) if one.kind is Kind.DECISION]
+    assert (decisions[0]["route_id"], decisions[0]["configuration"]) == ("root", 1)
+    assert {(one["route_id"], one["configuration"]) for one in decisions[2:]} == {("errors", 2)}
