@@ -224,31 +224,31 @@ def _entries(
         replace(one, detail={**one.detail, "configuration": went_by["configuration"]})
         for one in muting_entries(group, decided.mutes, decided.at)
     ]
+    common = {**went_by, "problems": dict(problems)} if problems else went_by
     for target, decision in decided.decisions.items():
-        if not decision.reason.sends and decision.reason.value == _last(standings.get(target))[1]:
-            continue
-        detail: dict[str, object] = {
-            "channel": target.channel,
-            "recipient": target.recipient,
-            "sends": decision.reason.sends,
-            "firing": sorted(decision.firing),
-            "resolved": sorted(decision.resolved),
-            **went_by,
-        }
-        if problems:
-            detail["problems"] = dict(problems)
-        if decision.reason.sends and not send:
-            detail["recorded"] = True
-        ids = sorted(decision.firing | decision.resolved) or sorted(decision.told.firing)
-        found.append(
-            Entry(
-                at=decided.at,
-                kind=Kind.DECISION,
-                reason=decision.reason.value,
-                subject_type=Subject.GROUP,
-                subject_id=str(group.id),
-                alert_ids=ids,
-                detail=detail,
+        if decision.reason.sends or decision.reason.value != _last(standings.get(target))[1]:
+            recorded = decision.reason.sends and not send
+            found.append(
+                _entry(group, decided.at, target, decision, {**common, **({"recorded": True} if recorded else {})})
             )
-        )
     return found
+
+
+def _entry(group: Group, at: datetime, target: Target, decision: Decision, went_by: Mapping[str, object]) -> Entry:
+    detail = {
+        "channel": target.channel,
+        "recipient": target.recipient,
+        "sends": decision.reason.sends,
+        "firing": sorted(decision.firing),
+        "resolved": sorted(decision.resolved),
+        **went_by,
+    }
+    return Entry(
+        at=at,
+        kind=Kind.DECISION,
+        reason=decision.reason.value,
+        subject_type=Subject.GROUP,
+        subject_id=str(group.id),
+        alert_ids=sorted(decision.firing | decision.resolved) or sorted(decision.told.firing),
+        detail=detail,
+    )

@@ -134,23 +134,9 @@ class _Move:
         heir = successor(self.old.id, list(shifts.values()), told)
         entering = [(number, placement) for number, one in shifts.items() for placement in one.entering]
         if heir is not None and moving.become(self.connection, self.old, heir, self._soon(heir, told)):
-            going = [(number, one) for number, one in entering if groups.key_of(one) == groups.key_of(heir)]
-            numbers = {groups.key_of(heir): self.old.id}
-            entering = [one for one in entering if one not in going]
-            left: list[int] = []
+            self._as_a_whole(heir, entering)
         else:
-            going, numbers = [], {}
-            left = [number for number, one in shifts.items() if self.old.id in one.leaving]
-        numbers |= groups.join(self.connection, entering, self.now)
-        groups.leave(self.connection, self.old.id, left, at=self.now)
-        self._carry(left, shifts, numbers, standings)
-        entries = [
-            self._entry("moved", number, one.policy, numbers[groups.key_of(one)], one)
-            for number, one in (*going, *entering)
-        ]
-        gone = [number for number in left if not shifts[number].entering]
-        entries += [self._left(number) for number in gone]
-        ledger.write(self.connection, entries)
+            self._each(shifts, entering, standings)
 
     def _soon(self, heir: Placement, told: set[str]) -> datetime:
         """When the group is flushed next: soon, if its new route reaches others than it told so far."""
@@ -158,30 +144,40 @@ class _Move:
             return self.old.flush_at
         return min(self.old.flush_at, self.now + heir.policy.group_wait)
 
-    def _carry(
+    def _as_a_whole(self, heir: Placement, entering: Sequence[tuple[int, Placement]]) -> None:
+        """The members went along with their group; what remains are further routes."""
+        place = groups.key_of(heir)
+        others = [one for one in entering if groups.key_of(one[1]) != place]
+        numbers = {place: self.old.id} | groups.join(self.connection, others, self.now)
+        ledger.write(self.connection, self._moved(entering, numbers))
+
+    def _each(
         self,
-        left: Iterable[int],
         shifts: Mapping[int, Shift],
-        numbers: Mapping[groups.GroupKey, int],
+        entering: Sequence[tuple[int, Placement]],
         standings: Mapping[Target, Standing],
     ) -> None:
+        left = [number for number, one in shifts.items() if self.old.id in one.leaving]
+        numbers = groups.join(self.connection, entering, self.now)
+        groups.leave(self.connection, self.old.id, left, at=self.now)
+        self._carry({number: self._places(shifts[number], numbers) for number in left}, standings)
+        gone = [self._left(number) for number in left if not shifts[number].entering]
+        ledger.write(self.connection, [*self._moved(entering, numbers), *gone])
+
+    def _carry(self, places: Mapping[int, Mapping[int, Policy]], standings: Mapping[Target, Standing]) -> None:
         """Take along what each channel is known to have been told, to a group that speaks through the same channel."""
-        carrying: dict[tuple[int, Target], list[int]] = {}
-        for number in left:
-            places = self._places(shifts[number], numbers)
-            for target, standing in standings.items():
-                if number not in standing.decided.firing & standing.delivered.firing or self._is_keyed(target):
-                    continue
-                group_id = next((key for key, policy in places.items() if target.channel in policy.channels), None)
-                if group_id is not None:
-                    carrying.setdefault((group_id, target), []).append(number)
-        changed = dict(standings)
-        for (group_id, target), alerts in carrying.items():
-            there = groups.standings(self.connection, group_id).get(target, Standing())
-            groups.save(self.connection, group_id, target, _with(there, alerts, standings[target]))
-            changed[target] = _less(changed[target], alerts)
-        for target in {target for _, target in carrying}:
-            groups.save(self.connection, self.old.id, target, changed[target])
+        for target in (one for one in standings if not self._is_keyed(one)):
+            standing = standings[target]
+            known = standing.decided.firing & standing.delivered.firing & places.keys()
+            going: dict[int, list[int]] = {}
+            for number in sorted(known):
+                for group_id in _speaking(places[number], target):
+                    going.setdefault(group_id, []).append(number)
+            for group_id, alerts in going.items():
+                there = groups.standings(self.connection, group_id).get(target, Standing())
+                groups.save(self.connection, group_id, target, _with(there, alerts, standing))
+                standing = _less(standing, alerts)
+                groups.save(self.connection, self.old.id, target, standing)
 
     def _places(self, one: Shift, numbers: Mapping[groups.GroupKey, int]) -> dict[int, Policy]:
         """The groups the alert is in from now on, with their policies."""
@@ -195,7 +191,11 @@ class _Move:
         channel = self.definitions.channels.get(target.channel)
         return channel is None or channel.kind is ChannelKind.PAGERDUTY
 
-    def _entry(self, reason: str, number: int, policy: Policy, group_id: int, placement: Placement) -> Entry:
+    def _moved(self, entering: Iterable[tuple[int, Placement]], numbers: Mapping[groups.GroupKey, int]) -> list[Entry]:
+        return [self._entry(number, placement, numbers[groups.key_of(placement)]) for number, placement in entering]
+
+    def _entry(self, number: int, placement: Placement, group_id: int) -> Entry:
+        policy = placement.policy
         detail = {
             "group_id": group_id,
             "route_id": policy.route_id,
@@ -205,7 +205,7 @@ class _Move:
             "from_route": self.old.route_id,
             "configuration": self.definitions.configuration.version,
         }
-        return _placement(self.now, reason, number, detail)
+        return _placement(self.now, "moved", number, detail)
 
     def _left(self, number: int) -> Entry:
         policy = self.definitions.tree.policies.get(self.old.route_id)
@@ -227,6 +227,11 @@ def _placement(at: datetime, reason: str, number: int, detail: Mapping[str, obje
         subject_id=str(number),
         detail=detail,
     )
+
+
+def _speaking(places: Mapping[int, Policy], target: Target) -> list[int]:
+    """The groups that speak through this channel: the first of them, if any does."""
+    return [number for number, policy in places.items() if target.channel in policy.channels][:1]
 
 
 def _with(there: Standing, alerts: Sequence[int], since: Standing) -> Standing:
