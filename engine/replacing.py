@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Final
 
 from engine.core.alert import Alert, State
+from engine.core.external import NONE, outward
 from engine.core.flush import Group, Target
 from engine.core.grouping import Placement, place
 from engine.core.moving import Shift, also, shift, successor, without
@@ -24,6 +25,7 @@ from engine.store.groups import Standing
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.moving import Member, Wanted
 from rules.channels import ChannelKind
+from rules.labels import Labels
 from rules.routing import IMPLICIT, Policy
 from rules.rule import Rule
 
@@ -55,9 +57,10 @@ class _Seen:
 
 @dataclass(slots=True, kw_only=True)
 class Replacing:
-    """Places alerts anew; one per process."""
+    """Places alerts anew, by the labels they have outside; one per process."""
 
     database: Database
+    external: Labels = NONE
     _seen: _Seen = field(default_factory=_Seen)
     _wanted: Wanted | None = None
     _after: int = 0
@@ -69,7 +72,7 @@ class Replacing:
             return False
         with self.database.read() as connection:
             chunk = moving.members(connection, self._wanted, after=self._after, limit=CHUNK)
-            shifts = _shifts(connection, chunk, definitions)
+            shifts = self._shifts(connection, chunk, definitions)
         if not chunk:
             self._wanted = None
             return False
@@ -89,7 +92,8 @@ class Replacing:
         version = definitions.configuration.version
         if not _is_stale(connection, group, firing, definitions):
             return False
-        shifts = {number: _from(group.id, one) for number, one in _placed_anew(connection, firing, definitions).items()}
+        placed = self._placed_anew(connection, firing, definitions)
+        shifts = {number: _from(group.id, one) for number, one in placed.items()}
         moved = any(group.id in one.leaving or one.entering for one in shifts.values())
         if moved:
             _Move(connection, group, definitions, now).make(shifts)
@@ -101,6 +105,25 @@ class Replacing:
             group = moving.lock(connection, group_id)
             if group is not None:
                 self.group(connection, group, definitions, self.database.now(connection))
+
+    def _placed_anew(
+        self, connection: Connection, firing: Sequence[Alert], definitions: Definitions
+    ) -> dict[int, Shift]:
+        numbered = {alert.id: alert for alert in firing if alert.id is not None}
+        known = moving.memberships(connection, numbered.keys())
+        return {number: self._shift(alert, known[number], definitions) for number, alert in numbered.items()}
+
+    def _shifts(self, connection: Connection, chunk: Sequence[Member], definitions: Definitions) -> dict[int, Shift]:
+        known = moving.memberships(connection, {one.alert_id for one in chunk})
+        return {one.alert_id: self._shift(one, known[one.alert_id], definitions) for one in chunk}
+
+    def _shift(self, alert: Alert | Member, memberships: Mapping[int, str], definitions: Definitions) -> Shift:
+        """How the alert goes. One of a rule that is gone stays in the rule's own group until its end, which is near."""
+        rule = definitions.rules.get(alert.source)
+        if rule is None and f"{IMPLICIT}{alert.source}" in memberships.values():
+            return Shift(staying=tuple(memberships))
+        labels = outward(alert.labels, alert.source, self.external)
+        return shift(memberships, place(rule, labels, definitions.tree))
 
     def _notice(self, definitions: Definitions) -> None:
         """Begin a walk when something that places alerts is not what it was at the last one."""
@@ -260,25 +283,6 @@ def _is_misrouted(alert: Alert, group: Group, definitions: Definitions) -> bool:
     rule = definitions.rules.get(alert.source)
     own = rule is not None and bool(rule.notification_channels)
     return rule is not None and own != group.route_id.startswith(IMPLICIT)
-
-
-def _placed_anew(connection: Connection, firing: Sequence[Alert], definitions: Definitions) -> dict[int, Shift]:
-    numbered = {alert.id: alert for alert in firing if alert.id is not None}
-    known = moving.memberships(connection, numbered.keys())
-    return {number: _shift(alert, known[number], definitions) for number, alert in numbered.items()}
-
-
-def _shifts(connection: Connection, chunk: Sequence[Member], definitions: Definitions) -> dict[int, Shift]:
-    known = moving.memberships(connection, {one.alert_id for one in chunk})
-    return {one.alert_id: _shift(one, known[one.alert_id], definitions) for one in chunk}
-
-
-def _shift(alert: Alert | Member, memberships: Mapping[int, str], definitions: Definitions) -> Shift:
-    """How the alert goes. One of a rule that is gone stays in the rule's own group until its end, which is near."""
-    rule = definitions.rules.get(alert.source)
-    if rule is None and f"{IMPLICIT}{alert.source}" in memberships.values():
-        return Shift(staying=tuple(memberships))
-    return shift(memberships, place(rule, alert.labels, definitions.tree))
 
 
 def _from(group_id: int, one: Shift) -> Shift:
