@@ -8,10 +8,10 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from api import faults, health, prometheus, reference
+from api import alertmanager, faults, health, prometheus, reference
 from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
-from api.middleware import BodyLimit, RequestMetrics
+from api.middleware import BodyLimit, PlainJson, RequestMetrics
 from api.problems import MEDIA_TYPE
 from api.v1 import (
     alerts,
@@ -107,6 +107,7 @@ def create_app(service: Backend) -> FastAPI:
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit)
     app.add_middleware(Authentication, gate=_gate(service))
+    app.add_middleware(PlainJson)
     app.add_middleware(RequestMetrics, metrics=service.metrics, clock=service.clock)
     return app
 
@@ -119,6 +120,8 @@ def _surface(app: FastAPI) -> None:
     for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
     app.include_router(prometheus.router, dependencies=bearer, responses=_REFUSALS)
+    alertmanager.install(app)
+    app.include_router(alertmanager.router, dependencies=bearer, responses=_REFUSALS)
 
 
 def _gate(service: Backend) -> Gate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import SecretStr
@@ -16,19 +16,27 @@ from engine.core.failover import Server
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
+from engine.core.posting import Expiry, PostError
 from engine.core.roles import Role
 from engine.delivery.addresses import Unconfigured
 from engine.importing import Imported
+from engine.renewals import Wire
 from engine.settings import Listen
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.channels import Channel
+from rules.inhibition import InhibitRule
 from rules.labels import Labels
 from rules.problems import Problem
 from rules.routing import Tree
 from rules.rule import Rule
 from rules.silences import Silence
 from rules.thresholds import Threshold
+from rules.time_intervals import TimeInterval
+
+UNHEALTHY: Final = "unhealthy"
+NEEDED: Final = frozenset({"database", "evaluation"})
+"""What must work for this process to be of use. Prometheus and the channels are others': without them it has much to tell."""
 
 
 class Configuration(Protocol):
@@ -44,6 +52,10 @@ class Configuration(Protocol):
     def roles(self) -> frozenset[Role]: ...
     @property
     def external_labels(self) -> Labels: ...
+    @property
+    def external_url(self) -> str: ...
+    @property
+    def node(self) -> str: ...
 
 
 class Definitions(Protocol):
@@ -61,6 +73,10 @@ class Definitions(Protocol):
     def quarantined(self) -> Mapping[str, tuple[Problem, ...]]: ...
     @property
     def thresholds(self) -> Mapping[str, tuple[Threshold, ...]]: ...
+    @property
+    def inhibit_rules(self) -> tuple[InhibitRule, ...]: ...
+    @property
+    def time_intervals(self) -> Mapping[str, TimeInterval]: ...
 
 
 class Feed(Protocol):
@@ -114,6 +130,13 @@ class Timing(Protocol):
     def values(self) -> Mapping[str, float]: ...
 
 
+class Posting(Protocol):
+    """Where alerts that others post are taken in; answers what was refused, by its place."""
+
+    def take(self, wires: Sequence[Wire]) -> Mapping[int, PostError]: ...
+    def waiting(self) -> Mapping[int, Expiry]: ...
+
+
 class RequestCounts(Protocol):
     """The metrics of the surface itself, and all metrics as text."""
 
@@ -141,6 +164,10 @@ class Backend(Protocol):
     def feed(self) -> Feed: ...
     @property
     def metrics(self) -> RequestCounts: ...
+    @property
+    def started_at(self) -> datetime: ...
+    @property
+    def posting(self) -> Posting: ...
     @property
     def failed(self) -> threading.Event: ...
     def health(self) -> Sequence[Component]: ...

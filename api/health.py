@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from api.backend import Backend, Component
+from api.backend import NEEDED, UNHEALTHY, Backend, Component
 from api.problems import MEDIA_TYPE
 
 router = APIRouter(tags=["health"])
@@ -42,11 +42,6 @@ class HealthDocument(BaseModel):
     status: Literal["healthy", "unhealthy"]
     unhealthy: list[str]
     components: dict[str, ComponentDocument]
-
-
-UNHEALTHY: Final = "unhealthy"
-NEEDED: Final = frozenset({"database", "evaluation"})
-"""What must work for this process to be of use. Prometheus and the channels are others': without them it has much to tell."""
 
 
 def live() -> dict[str, str]:

@@ -13,8 +13,18 @@ from api.problems import ApiProblem, response
 from engine.clock import Clock
 
 BODY_LIMIT: Final = 1024 * 1024
+_POSTS: Final = {"/alertmanager/api/v2/alerts": 64 * 1024 * 1024}
+"""Where a body is no single definition: a post of alerts has as many as there are."""
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_TOO_LARGE: Final = f"a body may have {BODY_LIMIT} bytes; send less, for instance one definition per request"
+
+
+def _limit(path: str) -> int:
+    return _POSTS.get(path.rstrip("/"), BODY_LIMIT)
+
+
+def _too_large(path: str) -> str:
+    fewer = "fewer alerts" if _limit(path) > BODY_LIMIT else "one definition"
+    return f"a body may have {_limit(path)} bytes; send less, for instance {fewer} per request"
 
 
 class BodyLimit:
@@ -28,11 +38,12 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _announced(scope["headers"]) > BODY_LIMIT:
-            refusal = ApiProblem(status=413, name="too-large", detail=_TOO_LARGE)
+        path = scope.get("path", "")
+        if scope["type"] == "http" and _announced(scope["headers"]) > _limit(path):
+            refusal = ApiProblem(status=413, name="too-large", detail=_too_large(path))
             await response(refusal)(scope, receive, send)
             return
-        await self._app(scope, _counted(receive), send)
+        await self._app(scope, _counted(receive, path), send)
 
 
 def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
@@ -41,19 +52,39 @@ def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
     return max((int(value[:20]) for value in lengths if value.isdigit()), default=0)
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, path: str) -> Receive:
     taken = 0
 
     async def counting() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > BODY_LIMIT:
+        if taken > _limit(path):
             # FastAPI lets this one type through to the place where errors become answers.
-            raise HTTPException(413, _TOO_LARGE)
+            raise HTTPException(413, _too_large(path))
         return message
 
     return counting
+
+
+class PlainJson:
+    """Calls a problem JSON and nothing more under /alertmanager: amtool refuses to read a kind of JSON that it does not know."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope.get("path", "").startswith("/alertmanager/"):
+            await self._app(scope, receive, send)
+            return
+
+        async def plainly(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [(name, value.replace(b"problem+json", b"json")) for name, value in message["headers"]]
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, plainly)
 
 
 class RequestMetrics:

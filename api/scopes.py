@@ -14,6 +14,7 @@ from engine.store.api_keys import Scope
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _POST: Final = frozenset({"POST"})
 _DELETE: Final = frozenset({"DELETE"})
+_ANY: Final = frozenset({"GET", "HEAD", *_WRITES})
 
 _TABLE: Final = (
     # Questions that need a body.
@@ -26,6 +27,8 @@ _TABLE: Final = (
         r"/prometheus/api/v1/(query|query_range|query_exemplars|series|labels|format_query|parse_query)",
         Scope.READ,
     ),
+    # Told only that it is gone.
+    (_ANY, r"/alertmanager/api/v1/.*", Scope.READ),
     # Keeping quiet for a while.
     (_WRITES, r"/api/v1/silences(/[^/]+)?", Scope.SILENCE),
     (_POST, r"/api/v1/alerts/[^/]+/silence", Scope.SILENCE),

@@ -1,6 +1,7 @@
 """`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' own ruler, in about two minutes.
 
-`python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py).
+`python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
+a real Alertmanager (benchmarks/posts.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import edits
+from benchmarks import edits, posts
 from benchmarks.cpu import Cost, measure, usage
 from benchmarks.report import Surroundings, described, page, table
 from benchmarks.stage import INTERVAL, Stage, set_up
@@ -31,7 +32,33 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 def main(words: Sequence[str]) -> int:
     """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
-    return _measure_edits(words) if words[:1] == ["edits"] else _measure_cycles(words)
+    others = {"edits": _measure_edits, "posts": _measure_posts}
+    return others.get(next(iter(words), ""), _measure_cycles)(words)
+
+
+def _measure_posts(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks posts", description=posts.__doc__)
+    parser.add_argument("--alerts", type=int, default=10_000, help="alerts that are posted again and again")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--listed", type=int, default=100_000, help="alerts that are listed")
+    _add_page(parser)
+    options, alertmanager = parser.parse_args(words[1:]), find_binary("prometheus-alertmanager")
+    if alertmanager is None:
+        print("prometheus-alertmanager is not installed; there is nothing to compare with", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
+        found = posts.measure(options.alerts, options.rounds, options.listed, Path(folder))
+    surroundings = _surroundings(words, alertmanager)
+    where = [
+        line.replace("Prometheus", "Alertmanager")
+        for line in described(surroundings, database=f"SQLite {sqlite3.sqlite_version}")
+    ]
+    print(posts.table(found), *where, sep="\n")
+    if options.page is not None:
+        sizes = {"alerts": options.alerts, "rounds": options.rounds, "listed": options.listed}
+        text = posts.section(found, where, surroundings.command, **sizes)
+        options.page.write_text(edits.with_section(options.page.read_text(), posts.HEADING, text))
+    return 0
 
 
 def _measure_edits(words: Sequence[str]) -> int:

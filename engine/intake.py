@@ -14,7 +14,7 @@ from typing import Final
 
 from engine.core.alert import Alert, Change, State
 from engine.core.external import NONE, outward
-from engine.core.grouping import Placement, place
+from engine.core.grouping import Placement, has_waited, place
 from engine.store import alerts, exclusive, groups, ledger, rule_status, units
 from engine.store.database import Database
 from engine.store.door import Connection
@@ -67,6 +67,10 @@ class Intake:
             rule_status.save(connection, batch.statuses)
         return numbers
 
+    def take_in(self, connection: Connection, batch: Batch, tree: Tree) -> dict[alerts.Identity, int]:
+        """Write a batch of posted alerts in the caller's transaction; answers their row numbers."""
+        return _write(connection, batch.changes, batch, tree, external=self.external)
+
     def end(self, batch: Batch, tree: Tree) -> None:
         """Write changes that no unit stands behind: ends of alerts whose rule is gone, and the engine's own alerts.
 
@@ -106,6 +110,7 @@ def _write(
     numbers = alerts.save(connection, changes)
     entries = []
     entering: list[tuple[int, Placement]] = []
+    waited: set[groups.GroupKey] = set()
     for change in changes:
         number = numbers[change.alert.source, change.alert.labels.key()]
         entries.append(_transition(change, number, batch.slot))
@@ -113,10 +118,15 @@ def _write(
             labels = outward(change.alert.labels, change.alert.source, external)
             placements = place(batch.rules.get(change.alert.source), labels, tree)
             entering += [(number, placement) for placement in placements]
-    groups_made = groups.join(connection, entering, batch.slot)
+            waited |= {groups.key_of(one) for one in placements if _has_waited(change.alert, one, batch.slot)}
+    groups_made = groups.join(connection, entering, batch.slot, at_once=waited)
     entries += [_placed(number, one, groups_made[groups.key_of(one)], batch.slot) for number, one in entering]
     ledger.write(connection, entries)
     return numbers
+
+
+def _has_waited(alert: Alert, placement: Placement, slot: datetime) -> bool:
+    return has_waited(placement.policy, alert.fired_at or slot, slot)
 
 
 def _placed(number: int, placement: Placement, group_id: int, slot: datetime) -> Entry:

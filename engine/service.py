@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -34,6 +34,7 @@ from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
 from engine.planner import Planner
+from engine.posting import Posting
 from engine.present import Present
 from engine.publishing import Publishing
 from engine.querying import Querying
@@ -62,7 +63,7 @@ DRAIN: Final = timedelta(seconds=10)
 UNIT_WORKERS: Final = 8
 LEAST_PATIENCE: Final = timedelta(seconds=2)
 """A busy machine may keep a transaction waiting that long."""
-LOOPS: Final = ("evaluator", "rota", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
+LOOPS: Final = ("evaluator", "rota", "posting", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -83,11 +84,18 @@ class Service:
     muting: Muting
     vitals: Vitals
     trials: Trials
+    posting: Posting
     rule_files: RuleFiles
     lock: single.Lock | None
     listener: Ear | None
     failed: threading.Event = field(default_factory=threading.Event)
     _started: bool = False
+    _prepared_at: datetime | None = None
+
+    @property
+    def started_at(self) -> datetime:
+        """When this process took up its work."""
+        return self._prepared_at or self.clock.now()
 
     def prepare(self) -> None:
         """Make sure nobody else runs here, bring the schema to head, and announce this process."""
@@ -97,6 +105,7 @@ class Service:
             structlog.get_logger("tocsin").info("database migrated", revision=schema.head())
         self.rule_files.reload_and_tell()
         self.rota.register()
+        self._prepared_at = self.clock.now()
 
     def start(self) -> None:
         """Prepare, then start every loop."""
@@ -186,7 +195,8 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     parts = _parts(settings, doors or Doors())
     unit_pool = parts.doors.executor(UNIT_WORKERS, "evaluate")
     send_pool = parts.doors.executor(settings.delivery_concurrency, "send")
-    ticks = _ticks(parts, unit_pool, send_pool)
+    posting = _posting(parts)
+    ticks = _ticks(parts, posting, unit_pool, send_pool)
     listener = _listener(parts)
     if listener is not None:
         ticks["listener"] = listener.tick
@@ -207,6 +217,7 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         muting=parts.muting,
         vitals=parts.vitals,
         trials=_trials(parts),
+        posting=posting,
         rule_files=rule_files,
         lock=single.lock_for(parts.database),
         listener=listener,
@@ -214,12 +225,15 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     )
 
 
-def _ticks(parts: _Parts, unit_pool: Executor, send_pool: Executor) -> dict[str, Tick]:
+def _ticks(parts: _Parts, posting: Posting, unit_pool: Executor, send_pool: Executor) -> dict[str, Tick]:
     """What this process's roles and everybody's housekeeping come to, in the order of the data's way."""
     roles = parts.settings.roles
     ticks: dict[str, Tick] = {}
     # The heartbeat hangs on evaluating: a process that cannot evaluate any more must not keep its units.
     ticks |= {"evaluator": _evaluator(parts, unit_pool).tick} if Role.EVALUATOR in roles else {"rota": parts.rota.beat}
+    if Role.API in roles:
+        # Whoever hears posts knows when none came.
+        ticks["posting"] = posting.tick
     if Role.DISPATCHER in roles:
         ticks["dispatcher"] = _dispatcher(parts).tick
     if Role.SENDER in roles:
@@ -344,6 +358,17 @@ def _evaluator(parts: _Parts, pool: Executor) -> Evaluator:
         pool=pool,
         advance=parts.wakes["dispatcher"].set,
         datasource_health=parts.vitals.datasource,
+    )
+
+
+def _posting(parts: _Parts) -> Posting:
+    return Posting(
+        database=parts.database,
+        feed=parts.feed,
+        intake=Intake(parts.database),
+        metrics=parts.metrics,
+        resolve_timeout=parts.settings.resolve_timeout,
+        advance=parts.wakes["dispatcher"].set,
     )
 
 

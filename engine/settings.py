@@ -293,6 +293,7 @@ class Settings(BaseSettings):
     health_check_timeout: Span = _named(
         "HEALTH_CHECK_TIMEOUT", "TOCSIN_HEALTH_CHECK_TIMEOUT", default=timedelta(seconds=3)
     )
+    resolve_timeout: Span = _named("TOCSIN_RESOLVE_TIMEOUT", default=timedelta(minutes=5))
     lease: Span = _named("TOCSIN_LEASE", default=timedelta(seconds=15))
     node: Annotated[str, BeforeValidator(_node)] = Field(
         default_factory=socket.gethostname, validation_alias=AliasChoices("TOCSIN_NODE")

@@ -216,6 +216,8 @@ class Metrics:
         self.query_failures = self._counter("query_failures", "Queries without an answer, by kind of failure.", "kind")
         self.rules = self._gauge("rules", "Rules, by health.", "health")
         self.alerts = self._gauge("alerts", "Alerts, by state.", "state")
+        self.alerts_received = self._counter("alerts_received", "Alerts posted by others, by what they say.", "status")
+        self.alerts_invalid = self._counter("alerts_invalid", "Alerts posted by others that were refused.")
 
     def _notification(self) -> None:
         self.notifications = self._counter("notifications", "Notifications delivered.", "channel_kind")

@@ -13,6 +13,7 @@ from engine.core.facts import AlertFacts, Facts
 from engine.core.flush import Group
 from engine.core.muting import Mutes
 from engine.core.notifying import Decision
+from engine.core.posting import EXTERNAL
 from engine.store.definitions import Definitions
 from rules import query
 from rules.errors import RulesError
@@ -56,7 +57,7 @@ class Telling:
         )
 
     def _alert(self, alert: Alert, definitions: Definitions, *, ends_at: datetime | None) -> AlertFacts:
-        threshold, url = None, ""
+        threshold, url = None, alert.generator_url
         rule = definitions.rules.get(alert.source)
         if rule is not None:
             try:
@@ -75,7 +76,7 @@ class Telling:
             annotations=alert.annotations,
             starts_at=alert.fired_at or alert.active_at,
             ends_at=ends_at,
-            value=alert.value,
+            value=None if alert.source == EXTERNAL else alert.value,
             threshold=threshold,
             generator_url=url,
         )

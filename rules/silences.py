@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import assert_never
 
 from rules.errors import SilenceError
 from rules.matchers import Matcher
@@ -63,6 +64,29 @@ def check(silence: Silence) -> None:
     if silence.ends_at <= silence.starts_at:
         message = f"ends_at {silence.ends_at.isoformat()} is not after starts_at {silence.starts_at.isoformat()}"
         raise SilenceError(message, field="ends_at")
+
+
+def can_become(before: Silence, after: Silence, now: datetime) -> bool:
+    """Whether a silence can be changed in place: nothing that it has done, or that was seen of it, is undone.
+
+    The matchers stay. An active one keeps its start, to the second, and does not end before `now`; a pending one begins no
+    earlier than `now`; one that is over stays over. Source: A:silence/silence.go canUpdate.
+    """
+    if before.matchers != after.matchers:
+        return False
+    match before.state(now):
+        case SilenceState.ACTIVE:
+            return _second(before.starts_at) == _second(after.starts_at) and after.ends_at >= now
+        case SilenceState.PENDING:
+            return after.starts_at >= now
+        case SilenceState.EXPIRED:
+            return False
+        case state:
+            assert_never(state)
+
+
+def _second(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def covering(silences: Iterable[Silence], labels: Mapping[str, str], now: datetime) -> tuple[Silence, ...]:

@@ -39,6 +39,12 @@ class TransitionReason(StrEnum):
     """The rule's evaluation fails, and its `on_error` says what that means."""
     RULE_DELETED = "rule_deleted"
     RULE_DISABLED = "rule_disabled"
+    POSTED = "posted"
+    """Somebody posted the alert as firing."""
+    RESOLVED_BY_SENDER = "resolved_by_sender"
+    """Whoever posts the alert said that it is over."""
+    EXPIRED = "expired"
+    """Nobody posted the alert again before the end it was posted with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +70,8 @@ class Alert:
     `source` is the rule's id, or `external` for a posted alert. `labels` are the final ones, `alertname` included;
     `sample_labels` are the series' own, which templates see as `$labels`. `value` and `annotations` are those of the last
     evaluation that returned the series. `threshold` is the number that made it active and `threshold_id` the threshold row it
-    comes from, `None` for the rule's own. `absence` is set while the alert is kept without its series. `id` is the row's number,
-    `None` until it is stored.
+    comes from, `None` for the rule's own. `absence` is set while the alert is kept without its series. `generator_url` is what a
+    posted alert names as its origin. `id` is the row's number, `None` until it is stored.
     """
 
     source: str
@@ -83,6 +89,7 @@ class Alert:
     threshold: float | None = None
     threshold_id: str | None = None
     absence: Absence | None = None
+    generator_url: str = ""
     id: int | None = None
 
 

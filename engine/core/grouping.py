@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -32,7 +33,7 @@ class Placement:
         return hashlib.sha256(f"{self.policy.route_id}\n{self.labels_hash}".encode()).hexdigest()
 
 
-def policies(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Policy, ...]:
+def policies(rule: Rule | None, labels: Mapping[str, str], tree: Tree) -> tuple[Policy, ...]:
     """The policies an alert of `rule` takes: the rule's own implicit route when it names channels, else the tree's."""
     if rule is not None and rule.notification_channels:
         return (implicit(rule.id, rule.notification_channels, tree.root.policy),)
@@ -45,9 +46,17 @@ def place(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Placement, ...
     return tuple(Placement(policy=policy, labels=policy.group_labels(labels), version=tree.version) for policy in taken)
 
 
-def first_flush(policy: Policy, fired_at: datetime) -> datetime:
+def first_flush(policy: Policy, now: datetime) -> datetime:
     """When a group that has just become busy is first flushed."""
-    return fired_at + policy.group_wait
+    return now + policy.group_wait
+
+
+def has_waited(policy: Policy, fired_at: datetime, now: datetime) -> bool:
+    """Whether an alert that comes in now has fired for longer than group_wait, so that its group waits for nothing more.
+
+    Only a posted alert can be that old. Source: A:dispatch/dispatch.go groupAlert.
+    """
+    return fired_at + policy.group_wait < now
 
 
 def this_flush(scheduled: datetime, group_interval: timedelta, now: datetime) -> datetime:

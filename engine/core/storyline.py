@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from engine.core.alert import TransitionReason
 from engine.core.muting import Mute
 from rules import durations
 from rules.labels import Labels
@@ -207,10 +208,19 @@ def sentence(event: Event, number: int | None) -> str:
 
 def _transition(detail: Mapping[str, Any], reason: str) -> str:
     became = detail["after"] if detail.get("before") is None else f"{detail['before']} → {detail['after']}"
+    if reason in _POSTED:
+        return f"{became} ({reason}): {_POSTED[reason]}"
     row = f" of row {detail['threshold_id']!r}" if "threshold_id" in detail else ""
     against = f" against the threshold {detail['threshold']}{row}" if "threshold" in detail else ""
     rule = f"rule {detail['rule_id']!r} version {detail['rule_version']}"
     return f"{became} ({reason}): {rule} saw the value {detail['value']}{against}"
+
+
+_POSTED: Final[Mapping[str, str]] = {
+    TransitionReason.POSTED: "it was posted as firing",
+    TransitionReason.RESOLVED_BY_SENDER: "it was posted as over",
+    TransitionReason.EXPIRED: "nobody posted it again before its end",
+}
 
 
 def _mute(event: Event) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, c
 
 from engine.core.alert import Absence, Alert, Change, State, TransitionReason
 from engine.core.engine_alerts import SOURCE
+from engine.core.posting import EXTERNAL
 from engine.store.tables import alert_rules, alerts
 from engine.store.upsert import insert
 from rules.labels import Labels
@@ -42,6 +43,7 @@ def from_row(row: RowMapping) -> Alert:
         absence=_absence(row),
         episode=row["episode"],
         rule_version=row["rule_version"],
+        generator_url=row["generator_url"],
     )
 
 
@@ -68,7 +70,7 @@ def orphans(connection: Connection) -> list[Alert]:
     query = (
         select(alerts)
         .outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
-        .where(alerts.c.state != State.INACTIVE, alerts.c.source.not_in(("external", SOURCE)))
+        .where(alerts.c.state != State.INACTIVE, alerts.c.source.not_in((EXTERNAL, SOURCE)))
         .where(alert_rules.c.id.is_(None) | alert_rules.c.enabled.is_(False))
     )
     return [from_row(row) for row in connection.execute(query).mappings()]
@@ -126,6 +128,32 @@ def touch(connection: Connection, touched: Sequence[Alert]) -> None:
     connection.execute(moving, rows)
 
 
+def restate(connection: Connection, restated: Sequence[Alert]) -> None:
+    """Write what whoever posts these alerts says of them otherwise than before, without a transition."""
+    if not restated:
+        return
+    saying = update(alerts).where(alerts.c.id == bindparam("number"))
+    saying = saying.values(
+        active_at=bindparam("active"),
+        fired_at=bindparam("fired"),
+        resolved_at=bindparam("ended"),
+        annotations=bindparam("said"),
+        generator_url=bindparam("url"),
+    )
+    rows = [
+        {
+            "number": alert.id,
+            "active": alert.active_at,
+            "fired": alert.fired_at,
+            "ended": alert.resolved_at,
+            "said": dict(alert.annotations),
+            "url": alert.generator_url,
+        }
+        for alert in restated
+    ]
+    connection.execute(saying, rows)
+
+
 def _missing_since(alert: Alert) -> datetime | None:
     return None if alert.absence is None else alert.absence.since
 
@@ -154,6 +182,7 @@ def _row(change: Change) -> dict[str, Any]:
         "resolved_at": alert.resolved_at,
         "reason": change.reason.value,
         "rule_version": alert.rule_version,
+        "generator_url": alert.generator_url,
     }
 
 
@@ -164,6 +193,16 @@ def by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Alert]:
     for start in range(0, len(numbers), 500):
         query = select(alerts).where(alerts.c.id.in_(numbers[start : start + 500]))
         found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
+    return found
+
+
+def by_key(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, Alert]:
+    """The alerts of a source with these label keys, by key; one never stored is absent."""
+    wanted = sorted(set(keys))
+    found: dict[str, Alert] = {}
+    for start in range(0, len(wanted), 500):
+        query = select(alerts).where(alerts.c.source == source, alerts.c.key.in_(wanted[start : start + 500]))
+        found |= {row["key"]: from_row(row) for row in connection.execute(query).mappings()}
     return found
 
 

@@ -13,6 +13,8 @@ SHARING: Final = 0x746F63730001
 """Giving evaluation units to processes."""
 CHORES: Final = 0x746F63730002
 """What is done once per cluster: the engine's own alerts, ends of alerts without a rule, pruning, auditing."""
+POSTS: Final = 0x746F63730003
+"""Writing posted alerts: two who take in the same alert must see what the other made of it."""
 
 
 def attempt(connection: Connection, duty: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, literal, select, text, update
@@ -34,8 +35,17 @@ GroupKey = tuple[str, str]
 """A group's route and the hash of its labels."""
 
 
-def join(connection: Connection, entering: Sequence[tuple[int, Placement]], fired_at: datetime) -> dict[GroupKey, int]:
-    """Put firing alerts into their groups, made if need be; a group that was idle is scheduled. Answers the groups' numbers."""
+def join(
+    connection: Connection,
+    entering: Sequence[tuple[int, Placement]],
+    fired_at: datetime,
+    *,
+    at_once: Collection[GroupKey] = (),
+) -> dict[GroupKey, int]:
+    """Put firing alerts into their groups, made if need be. Answers the groups' numbers.
+
+    A group that was idle is scheduled: after its group_wait, or at once where it has waited already.
+    """
     if not entering:
         return {}
     placements = {key_of(placement): placement for _, placement in entering}
@@ -44,7 +54,12 @@ def join(connection: Connection, entering: Sequence[tuple[int, Placement]], fire
     made = statement.on_conflict_do_update(index_elements=["route_id", "labels_hash"], set_={"flush_at": scheduled})
     returning = made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
     # In one order everywhere: two processes that schedule the same groups must not wait for each other.
-    rows = [_group_row(placements[key], fired_at) for key in sorted(placements)]
+    rows = [
+        _group_row(
+            placement, fired_at, flush_at=fired_at if key in at_once else first_flush(placement.policy, fired_at)
+        )
+        for key, placement in sorted(placements.items(), key=itemgetter(0))
+    ]
     numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in connection.execute(returning, rows)}
     members_made = insert(connection, group_members).on_conflict_do_nothing(
         index_elements=["group_id", "alert_id"], index_where=text("left_at IS NULL")
@@ -67,13 +82,13 @@ def key_of(placement: Placement) -> GroupKey:
     return placement.policy.route_id, placement.labels_hash
 
 
-def _group_row(placement: Placement, fired_at: datetime) -> dict[str, Any]:
+def _group_row(placement: Placement, fired_at: datetime, *, flush_at: datetime) -> dict[str, Any]:
     return {
         "route_id": placement.policy.route_id,
         "labels_hash": placement.labels_hash,
         "labels": dict(placement.labels),
         "dedup_key": placement.dedup_key,
-        "flush_at": first_flush(placement.policy, fired_at),
+        "flush_at": flush_at,
         "created_at": fired_at,
     }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection
+from sqlalchemy import ColumnElement, Connection, select
 
 from engine.store import fields
 from engine.store.definition_table import DefinitionTable
@@ -67,6 +68,16 @@ def page(
 ) -> list[Silence]:
     """The silences after this id, by id; shorter than `limit` only at the end. Rows that cannot be read are left out."""
     return TABLE.page(connection, after, limit, *(() if only is None else _conditions(only)))
+
+
+def changed_at(connection: Connection, ids: Iterable[str]) -> dict[str, datetime]:
+    """When each of these silences was last written; one that is not there is absent."""
+    wanted = sorted(set(ids))
+    found: dict[str, datetime] = {}
+    for start in range(0, len(wanted), 500):
+        query = select(silences.c.id, silences.c.updated_at).where(silences.c.id.in_(wanted[start : start + 500]))
+        found |= {row.id: row.updated_at for row in connection.execute(query)}
+    return found
 
 
 def put(connection: Connection, silence: Silence) -> Silence:

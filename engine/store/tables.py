@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -47,6 +48,7 @@ __all__ = [
     "datasources",
     "definition_changes",
     "evaluation_units",
+    "external_expiry",
     "group_channels",
     "group_members",
     "inhibit_rules",
@@ -184,6 +186,7 @@ alerts = Table(
     Column("episode", Integer, nullable=False, server_default=text("1")),
     Column("reason", Text, nullable=False),
     Column("rule_version", Integer, nullable=False, server_default=text("1")),
+    Column("generator_url", Text, nullable=False, server_default=""),
     UniqueConstraint("source", "key"),
     Index("ix_alerts_fingerprint", "fingerprint"),
     Index(
@@ -194,6 +197,18 @@ alerts = Table(
     ),
     Index("ix_alerts_state_id", "state", "id"),
     sqlite_autoincrement=True,
+)
+
+external_expiry = Table(
+    "external_expiry",
+    metadata,
+    # One row per posted alert that fires: when it ends unless it is posted again, whether that end is only the
+    # resolve_timeout, and when it was last posted.
+    Column("alert_id", RowNumber, ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("timeout", Boolean, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Index("ix_external_expiry_ends_at", "ends_at"),
 )
 
 alert_groups = Table(

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from pydantic import SecretStr
 
@@ -20,7 +21,9 @@ from engine.core.roles import EVERY, Role
 from engine.delivery.addresses import Unconfigured
 from engine.health import Component
 from engine.importing import Imported, ImportRefusedError
+from engine.intake import Intake
 from engine.muting import Muting
+from engine.posting import Posting
 from engine.service import Service
 from engine.settings import Listen
 from engine.store import alerts
@@ -68,6 +71,8 @@ class StandInSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
     roles: frozenset[Role] = EVERY
     external_labels: Labels = field(default_factory=Labels)
+    external_url: str = "http://tocsin.example"
+    node: str = "here"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,21 @@ class StandIn:
     governed: Effective = field(default_factory=Effective)
     reloaded: Imported | ImportRefusedError = field(default_factory=lambda: Imported(plan=Plan()))
     reloads: list[bool] = field(default_factory=list)
+
+    @property
+    def started_at(self) -> datetime:
+        return NOON
+
+    @cached_property
+    def posting(self) -> Posting:
+        return Posting(
+            database=self.database,
+            feed=self.feed,
+            intake=Intake(self.database),
+            metrics=self.metrics,
+            resolve_timeout=timedelta(minutes=5),
+            advance=lambda: None,
+        )
 
     def health(self) -> Sequence[Component]:
         return self.components

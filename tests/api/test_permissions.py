@@ -73,11 +73,23 @@ GET POST /prometheus/api/v1/query_range
 GET POST /prometheus/api/v1/series
 GET POST /prometheus/api/v1/labels
 GET /prometheus/api/v1/label/{name}/values
+GET /alertmanager/api/v2/alerts
+GET /alertmanager/api/v2/alerts/groups
+GET /alertmanager/api/v2/silences
+GET /alertmanager/api/v2/silence/{id}
+GET /alertmanager/api/v2/receivers
+GET /alertmanager/api/v2/status
+GET HEAD /alertmanager/-/healthy
+GET HEAD /alertmanager/-/ready
+GET POST PUT PATCH DELETE /alertmanager/api/v1/{rest}
+GET /alertmanager/api/v2/{rest}
 """
 SILENCE: Final = """
 POST /api/v1/silences
 PUT DELETE /api/v1/silences/{silence_id}
 POST /api/v1/alerts/{fingerprint}/silence
+POST /alertmanager/api/v2/silences
+DELETE /alertmanager/api/v2/silence/{id}
 """
 WRITE: Final = """
 POST /api/v1/rules
@@ -91,6 +103,7 @@ POST /api/v1/inhibit_rules
 PUT DELETE /api/v1/inhibit_rules/{inhibit_rule_id}
 POST /api/v1/time_intervals
 PUT DELETE /api/v1/time_intervals/{name}
+POST /alertmanager/api/v2/alerts
 """
 ADMIN: Final = """
 POST /api/v1/channels
@@ -99,6 +112,8 @@ POST /api/v1/channels/{name}/test
 POST /api/v1/datasources
 PUT DELETE /api/v1/datasources/{name}
 POST /-/reload
+POST /alertmanager/-/reload
+POST PUT PATCH DELETE /alertmanager/api/v2/{rest}
 """
 
 Operation = tuple[str, str]

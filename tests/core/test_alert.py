@@ -25,6 +25,9 @@ def test_every_transition_reason_is_a_word_for_programs() -> None:
         "evaluation_error",
         "rule_deleted",
         "rule_disabled",
+        "posted",
+        "resolved_by_sender",
+        "expired",
     ]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.core.muting import Mute, MuteKind
 from engine.core.story import story
-from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Subject, Verdict, Waiting
+from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Subject, Verdict, Waiting, sentence
 from rules import routing
 from rules.labels import Labels
 from rules.routing import Step as Tried
@@ -337,3 +337,15 @@ def test_a_story_as_of_any_moment_holds_nothing_later_and_says_what_came_next(at
     later = [one.at for one in ENDED if one.at > after(at)]
     assert all(step.at <= after(at) for step in found.steps)
     assert (None if found.next is None else found.next.at) == (later[0] if later else None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("posted", "firing (posted): it was posted as firing"),
+        ("resolved_by_sender", "firing (resolved_by_sender): it was posted as over"),
+        ("expired", "firing (expired): nobody posted it again before its end"),
+    ],
+)
+def test_a_posted_alert_has_no_rule_to_speak_of(reason: str, said: str) -> None:
+    assert sentence(moved(0, None, "firing", reason), 1) == said

@@ -32,6 +32,11 @@ class AlertmanagerServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it has never been started"
+        return self._process.pid
+
     def __enter__(self) -> Self:
         require_peer("prometheus-alertmanager")
         self._home = Path(tempfile.mkdtemp(prefix="tocsin-alertmanager-"))

@@ -118,6 +118,11 @@ class EngineProcess:
         headers = {"Content-Type": "application/json"}
         return self._ask(urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+        """The status and the JSON of an answer to this JSON, to be put there."""
+        headers = {"Content-Type": "application/json"}
+        return self._ask(urllib.request.Request(f"{self.url}{path}", json.dumps(body).encode(), headers, method="PUT"))
+
     @property
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "it has never been started"

@@ -61,9 +61,9 @@ class PrometheusServer:
     """One real Prometheus for the length of a `with` block, with a data directory of its own.
 
     It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval`, tells `alertmanagers`
-    (host:port), and takes further command line `flags`. `data` is a storage that is there already, and stays. With `web`, a
-    file for `--web.config.file`, it speaks https; `trust` and `authorization` are what it is then asked with from here.
-    `external_labels` are what it adds to the alerts it tells.
+    (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command line `flags`.
+    `data` is a storage that is there already, and stays. With `web`, a file for `--web.config.file`, it speaks https; `trust`
+    and `authorization` are what it is then asked with from here. `external_labels` are what it adds to the alerts it tells.
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class PrometheusServer:
         interval: timedelta = timedelta(milliseconds=200),
         rule_files: Sequence[Path] = (),
         alertmanagers: Sequence[str] = (),
+        alertmanager_path: str = "",
+        alertmanager_key: str = "",
         flags: Sequence[str] = (),
         data: Path = Path("data"),
         web: Path | None = None,
@@ -82,6 +84,10 @@ class PrometheusServer:
     ) -> None:
         self._targets, self._interval, self._rule_files = targets, interval, rule_files
         self._alertmanagers, self._flags, self._data = alertmanagers, flags, data
+        self._alertmanager = {
+            **({"path_prefix": alertmanager_path} if alertmanager_path else {}),
+            **({"authorization": {"credentials": alertmanager_key}} if alertmanager_key else {}),
+        }
         self._web, self._trust = web, trust
         self._external_labels = dict(external_labels or {})
         self._headers = {"Authorization": authorization} if authorization else {}
@@ -177,7 +183,7 @@ class PrometheusServer:
     def _configuration(self) -> dict[str, Any]:
         interval = f"{self._interval // timedelta(milliseconds=1)}ms"
         scrape = {"job_name": "test", "static_configs": [{"targets": list(self._targets)}]}
-        receivers = [{"static_configs": [{"targets": list(self._alertmanagers)}]}]
+        receivers = [{**self._alertmanager, "static_configs": [{"targets": list(self._alertmanagers)}]}]
         return {
             "global": {
                 "scrape_interval": interval,

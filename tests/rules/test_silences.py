@@ -6,7 +6,7 @@ import pytest
 
 from rules.errors import SilenceError
 from rules.matchers import Matcher, Operator, parse_matchers
-from rules.silences import Silence, SilenceState, check, covering
+from rules.silences import Silence, SilenceState, can_become, check, covering
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 END = START + timedelta(hours=2)
@@ -78,3 +78,23 @@ def test_a_silence_over_everything_or_no_time_is_refused(bad: Silence, field: st
 
 def test_a_silence_carries_its_matchers_as_values() -> None:
     assert silence().matchers == (Matcher("team", Operator.EQUAL, "db"),)
+
+
+@pytest.mark.parametrize(
+    ("now", "starts_at", "ends_at", "matchers", "may"),
+    [
+        pytest.param(START, START, END + SECOND, 'team="db"', True, id="active, a later end"),
+        pytest.param(START, START, START, 'team="db"', True, id="active, over at once"),
+        pytest.param(START + SECOND, START, START, 'team="db"', False, id="active, over before now"),
+        pytest.param(START, START + SECOND / 2, END, 'team="db"', True, id="active, the start of the same second"),
+        pytest.param(START, START + SECOND, END, 'team="db"', False, id="active, another start"),
+        pytest.param(START - SECOND, START - SECOND, END, 'team="db"', True, id="pending, it begins now"),
+        pytest.param(START - SECOND, START - 2 * SECOND, END, 'team="db"', False, id="pending, it began before"),
+        pytest.param(END + SECOND, START, END + 9 * SECOND, 'team="db"', False, id="over"),
+        pytest.param(START, START, END, 'team="web"', False, id="other matchers"),
+    ],
+)
+def test_a_silence_is_changed_in_place_only_where_nothing_is_undone(
+    now: datetime, starts_at: datetime, ends_at: datetime, matchers: str, may: bool
+) -> None:
+    assert can_become(silence(), silence(matchers, starts_at=starts_at, ends_at=ends_at), now) is may

@@ -14,6 +14,7 @@ from sqlalchemy import TextClause, bindparam, text
 
 from engine.core.alert import Sample
 from engine.core.outcome import Delivered, Outcome
+from engine.core.posting import Post
 from engine.delivery.addresses import Address
 from engine.prometheus import Answer
 from engine.querying import Client
@@ -127,6 +128,22 @@ class World:
     def fails(self, expr: str, error: Exception) -> None:
         """From now on `expr` fails."""
         self.prometheus.answers[expr] = error
+
+    def post(
+        self, labels: Mapping[str, str], *, start: float | None = None, end: float | None = None, **said: str
+    ) -> None:
+        """An alert is posted now, as an Alertmanager is told of one; `said` are its annotations."""
+        self.service.posting.receive(
+            [
+                Post(
+                    labels=Labels(labels),
+                    annotations=said,
+                    starts_at=None if start is None else START + timedelta(seconds=start),
+                    ends_at=None if end is None else START + timedelta(seconds=end),
+                )
+            ],
+            self.clock.now(),
+        )
 
     def until(self, seconds: float) -> None:
         """Let time pass up to and including `seconds`; the loops tick whenever one of them has something due."""
