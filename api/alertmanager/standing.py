@@ -120,8 +120,8 @@ class View:
         for one in suspects:
             one.mutes = mutes.get(one.row.number, ())
         doing = {number for one in suspects for number in one.inhibitors}
-        named = alerts.labels_of(self.connection, doing)
-        self._names |= {number: labels.fingerprint() for number, labels in named.items()}
+        named = alerts.identities(self.connection, doing)
+        self._names |= {number: labels.fingerprint() for number, (_, labels) in named.items()}
 
     def _suspicion(self) -> Callable[[Shown], bool]:
         """Whether something may keep an alert quiet: cheap to ask, and never wrongly no."""
