@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, select, text, update
 
 from engine.core.alert import Alert
 from engine.core.flush import Flush, Group, Muter, Target
@@ -44,14 +44,16 @@ def join(
 ) -> dict[GroupKey, int]:
     """Put firing alerts into their groups, made if need be. Answers the groups' numbers.
 
-    A group that was idle is scheduled: after its group_wait, or at once where it has waited already.
+    A group that was idle is scheduled: after its group_wait, or at once where it has waited already. One that still waits for
+    its first flush is flushed at once, too, when an alert joins that has waited (A:dispatch/dispatch.go insert).
     """
     if not entering:
         return {}
     placements = {key_of(placement): placement for _, placement in entering}
     statement = insert(connection, alert_groups)
-    scheduled = func.coalesce(alert_groups.c.flush_at, statement.excluded.flush_at)
-    made = statement.on_conflict_do_update(index_elements=["route_id", "labels_hash"], set_={"flush_at": scheduled})
+    made = statement.on_conflict_do_update(
+        index_elements=["route_id", "labels_hash"], set_={"flush_at": _scheduled(statement)}
+    )
     returning = made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
     # In one order everywhere: two processes that schedule the same groups must not wait for each other.
     rows = [
@@ -75,6 +77,13 @@ def join(
     ]
     connection.execute(members_made, members_rows)
     return numbers
+
+
+def _scheduled(statement: Any) -> ColumnElement[Any]:
+    """When a group is flushed next that somebody joins: as planned, and before its first flush by whoever wants it sooner."""
+    planned, wanted = alert_groups.c.flush_at, statement.excluded.flush_at
+    sooner = planned.is_(None) | (alert_groups.c.flushed_at.is_(None) & (wanted < planned))
+    return case((sooner, wanted), else_=planned)
 
 
 def key_of(placement: Placement) -> GroupKey:
@@ -208,7 +217,8 @@ def forget_delivered(
 def finish(connection: Connection, group: Group, decided: Flush) -> None:
     """Schedule the group's next flush, remember who is muted, and let the resolved go."""
     muted = {str(number): [[mute.kind.value, mute.by] for mute in every] for number, every in decided.mutes.items()}
-    values = {"flush_at": decided.next_flush_at, "muted": muted}
+    flushed_at = None if decided.next_flush_at is None else decided.at
+    values = {"flush_at": decided.next_flush_at, "flushed_at": flushed_at, "muted": muted}
     connection.execute(update(alert_groups).where(alert_groups.c.id == group.id).values(values))
     leave(connection, group.id, decided.leaving, at=decided.at)
 

@@ -222,6 +222,8 @@ alert_groups = Table(
     Column("dedup_key", Text, nullable=False),
     # When the group is next flushed, on its own grid of group_interval; NULL while nothing is left to tell.
     Column("flush_at", Instant),
+    # Its last flush since it became busy; NULL while it waits for the first one.
+    Column("flushed_at", Instant),
     Column("muted", JSON, nullable=False, server_default=text("'{}'")),
     Column("created_at", Instant, nullable=False),
     UniqueConstraint("route_id", "labels_hash"),

@@ -106,3 +106,14 @@ def test_one_batch_may_tell_of_the_same_alert_twice(world: World) -> None:
     world.service.posting.receive([post, over, post], world.clock.now())
     assert [reason for _, reason in transitions(world)] == ["posted", "resolved_by_sender", "posted"]
     assert world.rows("SELECT state, episode FROM alerts") == [("firing", 2)]
+
+
+def test_an_alert_that_has_waited_hurries_a_group_that_still_waits_and_no_other(world: World) -> None:
+    world.post(DOWN)
+    world.until(2)
+    world.post({**DOWN, "instance": "b"}, start=-60, end=3600)
+    world.until(3)
+    assert [at for at, _ in world.told(HOOK)] == [2]
+    world.post({**DOWN, "instance": "c"}, start=-60, end=3600)
+    world.until(40)
+    assert [at for at, _ in world.told(HOOK)] == [2, 32]
