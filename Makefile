@@ -13,11 +13,11 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help runtime venv demo test lint check bench faults fuzz lock upgrade clean
+.PHONY: help runtime venv demo test lint check bench faults fuzz timelines lock upgrade clean
 
 help: ## List these commands
 	@echo "make ..."
-	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z]+: .*## / { printf "  %-9s %s\n", $$1, $$2 }' Makefile
 
 runtime:
 	@sh deploy/setup/venv.sh runtime "$(VENV)"
@@ -49,6 +49,9 @@ faults: venv ## Break three engines and their database 520 times, and write down
 
 fuzz: venv ## Look for inputs that break the API or a parser; some minutes, other inputs each time
 	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py --hypothesis-profile=fuzz $(ARGS)
+
+timelines: venv ## Look for a random timeline that breaks a promise of who hears what; some minutes, others each time
+	@$(BIN)/python -m pytest tests/timelines/test_machine.py --hypothesis-profile=fuzz $(ARGS)
 
 lock: venv ## Pin what pyproject.toml asks for in requirements/, with hashes
 	@sh deploy/setup/lock.sh $(BIN)/python

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -22,8 +23,9 @@ START = timedelta(seconds=30)
 class AlertmanagerServer:
     """One real Alertmanager for the length of a `with` block; `configuration` is the content of its file."""
 
-    def __init__(self, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, configuration: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> None:
         self._configuration = configuration
+        self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
         self._home = Path()
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,8 +42,22 @@ class AlertmanagerServer:
     def __enter__(self) -> Self:
         require_peer("prometheus-alertmanager")
         self._home = Path(tempfile.mkdtemp(prefix="tocsin-alertmanager-"))
-        # JSON is YAML enough for it.
-        (self._home / "alertmanager.yml").write_text(json.dumps(self._configuration))
+        try:
+            self._write(self._configuration)
+            self.start()
+        except BaseException:
+            shutil.rmtree(self._home, ignore_errors=True)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it on what it has kept, and wait until it is ready."""
         log = self._home / "log"
         arguments = [
             str(find_binary("prometheus-alertmanager")),
@@ -52,37 +68,54 @@ class AlertmanagerServer:
             "--log.level=warn",
         ]
         with log.open("ab") as output:
-            self._process = subprocess.Popen(arguments, stdout=output, stderr=output, cwd=self._home)
-        try:
-            await_start(self._process, self._ready, log=log, within=START)
-        except BaseException:
-            shutil.rmtree(self._home, ignore_errors=True)
-            raise
-        return self
+            self._process = subprocess.Popen(
+                arguments, stdout=output, stderr=output, cwd=self._home, env=self._environment
+            )
+        await_start(self._process, self._ready, log=log, within=START)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def stop(self) -> None:
+        """End it as a supervisor would; it then writes down its silences and what it has told."""
         if self._process is not None:
             end(self._process)
-        shutil.rmtree(self._home, ignore_errors=True)
+
+    def reload(self, configuration: Mapping[str, Any]) -> None:
+        """Put another configuration in force; HTTPError when it refuses."""
+        self._write(configuration)
+        self._ask("POST", "/-/reload")
 
     def post(self, alerts: Sequence[Mapping[str, Any]]) -> None:
         """Tells it these alerts, as Prometheus would."""
-        body = json.dumps(list(alerts)).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/api/v2/alerts", data=body, headers=headers)
-        urllib.request.urlopen(request, timeout=10).close()
+        self._ask("POST", "/api/v2/alerts", list(alerts))
 
     def alerts(self) -> list[dict[str, Any]]:
         """Its live alerts, each with the status it has now."""
-        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer)
+        found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/v2/alerts"))
         return found
+
+    def silence(self, content: Mapping[str, Any]) -> str:
+        """Make this silence, or edit the one its `id` names; its id from then on."""
+        number: str = json.loads(self._ask("POST", "/api/v2/silences", content))["silenceID"]
+        return number
+
+    def expire(self, silence_id: str) -> None:
+        """End this silence."""
+        self._ask("DELETE", f"/api/v2/silence/{silence_id}")
+
+    def _ask(self, method: str, path: str, content: Any = None) -> bytes:
+        body = None if content is None else json.dumps(content).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}{path}", data=body, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: bytes = answer.read()
+        return found
+
+    def _write(self, configuration: Mapping[str, Any]) -> None:
+        # JSON is YAML enough for it.
+        (self._home / "alertmanager.yml").write_text(json.dumps(configuration))
 
     def _ready(self) -> bool:
         try:
-            urllib.request.urlopen(f"{self.url}/-/ready", timeout=2).close()
+            self._ask("GET", "/-/ready")
         except OSError:
             return False
         return True

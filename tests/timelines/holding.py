@@ -1,0 +1,121 @@
+"""What must hold of every timeline, whatever happened: each promise as a check of the messages against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from rules.labels import Labels
+from tests.timelines.recording import Message
+from tests.timelines.truth import Stand
+
+GROUP_WAIT: Final = 10
+GROUP_INTERVAL: Final = 30
+REPEAT_INTERVAL: Final = 600
+SLACK: Final = 8
+"""Seconds for the retries of a channel that fails a few times, and for an alert that is placed anew."""
+TELL_AGAIN: Final = 300
+"""When a group with nothing else to do tells again what a channel has refused for good."""
+SILENT: Final = frozenset({"quiet"})
+"""Channels that want no ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """What fires, and what of it nobody may hear of for the first time, at one moment."""
+
+    firing: frozenset[Labels]
+    muted: frozenset[Labels]
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one channel knows from the messages it got: what fires since when, and what ended when."""
+
+    firing: dict[Labels, str] = field(default_factory=dict)
+    ended: dict[Labels, str] = field(default_factory=dict)
+    last: dict[Labels, float] = field(default_factory=dict)
+    groups: dict[str, float] = field(default_factory=dict)
+
+    def take(self, message: Message) -> None:
+        """Learn from a message."""
+        for labels, starts_at in message.firing.items():
+            self.firing[labels] = starts_at
+            self.last[labels] = message.at
+        for labels, ends_at in message.resolved.items():
+            self.ended[labels] = ends_at
+            self.firing.pop(labels, None)
+        self.groups[message.group] = message.at
+
+
+def unfounded(message: Message, heard: Heard, before: Present, now: Present) -> list[str]:
+    """What a message says that was not so, or that was to be kept quiet: true of the moment before or of this one will do."""
+    wrong = []
+    for labels in message.firing:
+        if labels not in before.firing | now.firing:
+            wrong.append(f"{labels} does not fire")
+        if labels in before.muted & now.muted and labels not in heard.firing:
+            wrong.append(f"{labels} is muted, and the channel had not heard of it")
+    return wrong + [f"{labels} still fires" for labels in message.resolved if labels in before.firing & now.firing]
+
+
+def unjustified(message: Message, heard: Heard) -> list[str]:
+    """Why a message should not have been sent: it says nothing new, and no repeat of its group is due."""
+    if any(heard.firing.get(labels) != starts_at for labels, starts_at in message.firing.items()):
+        return []
+    if any(heard.ended.get(labels) != ends_at for labels, ends_at in message.resolved.items()):
+        return []
+    if message.at - heard.groups.get(message.group, message.at) >= REPEAT_INTERVAL - 1:
+        return []
+    return [f"nothing new in {message}"]
+
+
+def overdue(
+    stands: Mapping[tuple[Labels, str], tuple[Stand, float]],
+    heard: Mapping[str, Heard],
+    now: float,
+    *,
+    edited_at: float,
+    failed_at: Mapping[str, float],
+) -> list[str]:
+    """What a channel should have been told by now, the routes being edited and the channels failing for the last time then."""
+    wrong = []
+    for (labels, channel), (stand, since) in stands.items():
+        age = now - max(since, edited_at, failed_at.get(channel, 0))
+        told = labels in heard[channel].firing
+        if stand.firing and stand.routed:
+            wrong += [] if stand.muted else _untold(f"{channel} was not told", labels, heard[channel], age=age, now=now)
+        elif told and channel not in SILENT and age > _END_WITHIN[channel in failed_at]:
+            wrong.append(f"{channel} was not told the end of {labels} in {age:g} seconds")
+    return wrong
+
+
+_TOLD_WITHIN: Final = GROUP_INTERVAL + GROUP_WAIT + SLACK
+_END_WITHIN: Final = {False: _TOLD_WITHIN, True: _TOLD_WITHIN + TELL_AGAIN}
+
+
+def _untold(said: str, labels: Labels, heard: Heard, *, age: float, now: float) -> list[str]:
+    if labels not in heard.firing:
+        return [f"{said} of {labels} in {age:g} seconds"] if age > _TOLD_WITHIN else []
+    waited = min(age, now - heard.last[labels])
+    late = waited > REPEAT_INTERVAL + _TOLD_WITHIN
+    return [f"{said} again of {labels} in {waited:g} seconds"] if late else []
+
+
+def unnamed(
+    found: Mapping[Labels, Collection[str]],
+    firing: Collection[Labels],
+    muted: Collection[Labels],
+    muters: Collection[str],
+) -> list[str]:
+    """Where the engine names no muter for what is muted, one for what is not, or one that nobody made."""
+    wrong = [f"{labels} is muted, and nobody is named" for labels in muted if labels not in found]
+    wrong += [
+        f"{labels} is not muted, but {found[labels]} are named"
+        for labels in found
+        if labels in firing and labels not in muted
+    ]
+    return wrong + [
+        f"{by!r} mutes {labels}: who is that?" for labels, every in found.items() for by in every if by not in muters
+    ]

@@ -1,0 +1,146 @@
+"""What is true of a random timeline, kept beside the engine: what fires, who mutes it, which channels are to know.
+
+It asks the pure meaning of routes, silences and intervals (rules/), which is held against the real Alertmanager elsewhere, and
+nothing of what decides. Times are seconds since the beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from rules.inhibition import InhibitRule, inhibits
+from rules.labels import Labels
+from rules.matchers import parse_matcher
+from rules.routing import Policy, Route, Tree, build
+from rules.silences import Silence, covering
+from rules.time_intervals import TimeInterval, contains, next_change
+from tests.scenarios.world import START
+
+RESOLVE_TIMEOUT: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stand:
+    """Where one alert stands with one channel: whether it fires, is routed there, and what mutes it on every way there."""
+
+    firing: bool
+    routed: bool
+    muted: bool
+
+
+@dataclass(slots=True)
+class Truth:
+    """The present; `fires` holds when each firing alert will end by itself, `posted` when it was last posted.
+
+    An alert that nobody posts again is believed for `lag` seconds longer.
+    """
+
+    tree: Tree
+    inhibit_rules: tuple[InhibitRule, ...] = ()
+    intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
+    silences: dict[str, Silence] = field(default_factory=dict)
+    fires: dict[Labels, float] = field(default_factory=dict)
+    posted: dict[Labels, float] = field(default_factory=dict)
+    lag: float = 0.0
+    now: float = 0.0
+    since: dict[tuple[Labels, str], tuple[Stand, float]] = field(default_factory=dict)
+    """How each alert stands with each channel, and since when it has stood so."""
+
+    @property
+    def moment(self) -> datetime:
+        return START + timedelta(seconds=self.now)
+
+    def post(self, labels: Labels, end: float) -> None:
+        """It fires until then, or as long as another post said that it would."""
+        self.fires[labels] = max(end + self.lag, self.fires.get(labels, 0))
+        self.posted[labels] = self.now
+
+    def restart(self) -> None:
+        """Whoever could not post meanwhile gets as long again as the last post asked for, at most RESOLVE_TIMEOUT."""
+        for labels, end in self.fires.items():
+            asked = min(end - self.lag - self.posted[labels], RESOLVE_TIMEOUT)
+            self.fires[labels] = max(end, self.now + asked + self.lag)
+
+    def next_boundary(self, end: float) -> float:
+        """The next second up to `end` at which something changes by itself."""
+        turns = [next_change(one, self.moment) for one in self.intervals.values()]
+        edges = [edge for silence in self.silences.values() for edge in (silence.starts_at, silence.ends_at)]
+        moments = [*self.fires.values(), *(_seconds(one) for one in (*turns, *edges) if one is not None)]
+        return min((one for one in moments if self.now < one < end), default=end)
+
+    def look(self, alerts: Iterable[Labels], channels: Iterable[str]) -> None:
+        """Note who stands otherwise than before."""
+        for labels in [one for one, end in self.fires.items() if end <= self.now]:
+            del self.fires[labels]
+        channels = tuple(channels)
+        for labels in alerts:
+            for channel in channels:
+                stand = self.stand(labels, channel)
+                known = self.since.get((labels, channel))
+                if known is None or known[0] != stand:
+                    self.since[labels, channel] = stand, self.now
+
+    def stand(self, labels: Labels, channel: str) -> Stand:
+        """Where the alert stands with the channel now."""
+        ways = [policy for policy in self.tree.match(labels) if channel in policy.channels]
+        muted = self.muted_everywhere(labels) or all(self._quiet(policy) for policy in ways)
+        return Stand(firing=labels in self.fires, routed=bool(ways), muted=bool(ways) and muted)
+
+    def muted_everywhere(self, labels: Labels) -> bool:
+        """Whether a silence covers it or another alert inhibits it."""
+        inhibited = any(
+            inhibits(rule, source, labels) for rule in self.inhibit_rules for source in self.fires if source != labels
+        )
+        return inhibited or bool(covering(self.silences.values(), labels, self.moment))
+
+    def mutes(self, labels: Labels) -> bool:
+        """Whether nobody is told of it now."""
+        return self.muted_everywhere(labels) or all(self._quiet(policy) for policy in self.tree.match(labels))
+
+    def _quiet(self, policy: Policy) -> bool:
+        return any(contains(self.intervals[name], self.moment) for name in policy.mute_time_intervals)
+
+
+def _seconds(moment: datetime) -> float:
+    return (moment - START).total_seconds()
+
+
+ROOT: Final = Route(
+    id="root",
+    channels=("hook",),
+    group_by=("alertname",),
+    group_wait=timedelta(seconds=10),
+    group_interval=timedelta(seconds=30),
+    repeat_interval=timedelta(seconds=600),
+)
+
+
+def route(route_id: str, channel: str, matcher: str, *, position: int = 0, parent: str = "root") -> Route:
+    """A route below another."""
+    return Route(
+        id=route_id, parent_id=parent, position=position, channels=(channel,), matchers=(parse_matcher(matcher),)
+    )
+
+
+DOWN: Final = route("down", "pager", 'alertname="Down"')
+REST: Final = route("rest", "hook", 'host=~".+"', position=5)
+HOST: Final = route("host", "quiet", 'host="a"', position=-1)
+SLOW: Final = replace(route("slow", "pager", 'alertname="Slow"'), mute_time_intervals=("night",))
+
+TREES: Final[tuple[tuple[Route, ...], ...]] = (
+    (ROOT,),
+    (ROOT, DOWN),
+    (ROOT, replace(DOWN, continue_=True), REST),
+    (ROOT, HOST, DOWN),
+    (ROOT, SLOW),
+    (ROOT, replace(DOWN, channels=("hook",), group_by=("host",))),
+    (ROOT, DOWN, replace(HOST, parent_id="down", id="nested")),
+    (replace(ROOT, channels=("pager",)), SLOW),
+    (ROOT, replace(SLOW, mute_time_intervals=()), replace(DOWN, group_by=("...",))),
+)
+"""Trees to change between; routes of one id are the same route, edited. None of them tells a channel of one alert by two ways."""
+
+PLANTED: Final = tuple(build(routes) for routes in TREES)
