@@ -18,7 +18,7 @@ from rules import durations, label_flow, promql, query, value_range
 from rules.errors import RulesError
 from rules.label_flow import Carried
 from rules.labels import SEVERITY
-from rules.promql_tree import Aggregate, Binary, Call, Number, Selector, Subquery, Tree, is_scalar, tree, walk
+from rules.promql_tree import Aggregate, Binary, Call, Number, Selector, Subquery, Tree, filters, is_scalar, tree, walk
 from rules.rule import Condition, Rule
 from rules.value_range import Range
 
@@ -75,7 +75,7 @@ def check(
     except RulesError:
         return ()
     checks: _Checks = {
-        Lint.NO_COMPARISON: lambda: _no_comparison(rule),
+        Lint.NO_COMPARISON: lambda: _no_comparison(rule, expression),
         Lint.DROPPED_LABEL: lambda: _dropped(rule, expression),
         Lint.MISSING_FOR: lambda: _missing_for(rule, expression),
     }
@@ -99,7 +99,8 @@ def _of_expression(node: Tree, chosen: Collection[Lint], scrape_interval: timede
         Lint.ALERTS_SERIES: lambda: _own_series(node),
         Lint.SHORT_RANGE: lambda: _short_ranges(node, scrape_interval),
     }
-    return tuple(finding for lint, found in checks.items() if lint in chosen for finding in found())
+    # A chain of `and` is looked at as a whole and in its parts, which can come to the same.
+    return tuple(dict.fromkeys(finding for lint, found in checks.items() if lint in chosen for finding in found()))
 
 
 # --- comparisons ---
@@ -117,7 +118,7 @@ def _never_true(expression: Tree) -> Iterator[Finding]:
 
 def _impossible(node: Binary) -> Iterator[Finding]:
     left, right = value_range.values(node.left), value_range.values(node.right)
-    if left.is_empty or right.is_empty or not value_range.compared(node).is_empty:
+    if left.is_empty or right.is_empty or not value_range.compared(node, left, right).is_empty:
         return
     sides = (
         (node.left, _named(node.left, "the left side"), left),
@@ -191,13 +192,13 @@ def _terms(node: Tree) -> Iterator[Tree]:
 
 def _is_limit(node: Binary) -> bool:
     """Whether it compares series, which the tree tells from all others, with a number, and can be true by itself."""
-    if not node.is_filter or not is_scalar(node.right) or value_range.compared(node).is_empty:
+    if not node.is_filter or not is_scalar(node.right) or value_range.values(node).is_empty:
         return False
     return not any(isinstance(one, Selector) and one.has_alternatives for one in walk(node.left))
 
 
-def _no_comparison(rule: Rule) -> Iterator[Finding]:
-    if rule.expr is None or rule.condition is not None or promql.filters(rule.expr):
+def _no_comparison(rule: Rule, expression: Tree) -> Iterator[Finding]:
+    if rule.condition is not None or filters(expression):
         return
     message = "nothing in expr can drop a series, so every series fires; compare it with something, as in … > 0"
     yield Finding(lint=Lint.NO_COMPARISON, field="expr", message=message)

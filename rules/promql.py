@@ -147,14 +147,6 @@ def is_scalar(text: str) -> bool:
     return _type(text) is _Type.SCALAR
 
 
-def filters(text: str) -> bool:
-    """Whether anything in an expression can drop a series: a comparison, `and`, `unless`, `absent`. Raises PromqlError.
-
-    Where nothing does, a rule fires for every series there is.
-    """
-    return any(_drops(node) for node in _nodes(_checked(text)))
-
-
 # --- parsing ---
 
 
@@ -251,17 +243,6 @@ def _names(node: object) -> Iterator[str]:
         for matcher in node.matchers.matchers:
             if matcher.name == METRIC_NAME and matcher.op == parser.MatchOp.Equal:
                 yield matcher.value
-
-
-def _drops(node: object) -> bool:
-    match node:
-        case parser.BinaryExpr():
-            drops = str(node.op) in (*Condition, "and", "unless")
-            return drops and not (node.modifier is not None and node.modifier.return_bool)
-        case parser.Call():
-            return node.func.name.startswith("absent")
-        case _:
-            return False
 
 
 # --- cutting ---

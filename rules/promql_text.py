@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rules.errors import PromqlError
@@ -92,6 +93,8 @@ def tokens(text: str) -> Iterator[Token]:
             yield Token(Kind.MATCHING if in_braces and word == "!=" else kind, word, found.start(), depth)
 
 
+# What looks at one rule asks for the same text several times in a row; more than that need not be remembered.
+@lru_cache(maxsize=64)
 def guard(text: str) -> Sequence[Token]:
     """The tokens of text that is safe to parse.
 
@@ -104,7 +107,7 @@ def guard(text: str) -> Sequence[Token]:
     if size > MAX_BYTES:
         hint = "record parts of it by recording rules"
         raise PromqlError(f"the expression has {size} bytes, the most is {MAX_BYTES}; {hint}")
-    found = list(tokens(text))
+    found = tuple(tokens(text))
     _refuse_beyond(MAX_OPERATORS, [token for token in found if _operates(token)], "operators")
     _refuse_beyond(MAX_REGEXES, [token for token in found if token.text in ("=~", "!~")], "regex matchers")
     for token in found:

@@ -16,11 +16,13 @@ from typing import Final, assert_never
 import promql_parser as parser
 
 from rules import promql
+from rules.errors import PromqlError
 from rules.labels import METRIC_NAME
 from rules.promql_text import guard
 from rules.rule import Condition
 
-SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
+DEEPEST: Final = 100
+"""Levels of a tree. Whoever reasons about it recurses, and a chain of operators is as deep as it is long."""
 _SCALARS: Final = frozenset({"time", "scalar", "pi"})
 
 
@@ -133,9 +135,27 @@ _COMPARISONS: Final = frozenset(str(condition) for condition in Condition)
 
 @lru_cache(maxsize=4096)
 def tree(text: str) -> Tree:
-    """The expression as a tree. Raises PromqlError when it does not parse, or is too large to parse safely."""
+    """The expression as a tree. Raises PromqlError when it does not parse, or is too large or too deep to reason about."""
     plain, regexes = promql.without_regexes(text, guard(text))
     return _Reading(regexes).read(promql.parsed(plain))
+
+
+def filters(node: Tree) -> bool:
+    """Whether anything in it can drop a series: a comparison, `and`, `unless`, `absent`.
+
+    Where nothing does, a rule fires for every series there is.
+    """
+    return any(_drops(one) for one in walk(node))
+
+
+def _drops(node: Tree) -> bool:
+    match node:
+        case Binary():
+            return node.is_filter or node.operator in ("and", "unless")
+        case Call():
+            return node.function.startswith("absent")
+        case _:
+            return False
 
 
 def children(node: Tree) -> tuple[Tree, ...]:
@@ -184,8 +204,18 @@ class _Reading:
 
     def __init__(self, regexes: Mapping[str, str]) -> None:
         self._regexes = regexes
+        self._depth = 0
 
     def read(self, node: parser.Expr) -> Tree:
+        """The node and all below it. Raises PromqlError below DEEPEST levels."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise PromqlError(f"the expression is more than {DEEPEST} levels deep; split it into several rules")
+        found = self._read(node)
+        self._depth -= 1
+        return found
+
+    def _read(self, node: parser.Expr) -> Tree:
         match node:
             case parser.ParenExpr():
                 return self.read(node.expr)

@@ -105,9 +105,9 @@ def values(node: Tree) -> Range:
             return ANY
 
 
-def compared(node: Binary) -> Range:
-    """The values that a comparison leaves: of the left side, or of the right one where the left is a number."""
-    left, right, condition = values(node.left), values(node.right), Condition(node.operator)
+def compared(node: Binary, left: Range, right: Range) -> Range:
+    """The values that a comparison of these leaves: of the left side, or of the right one where the left is a number."""
+    condition = Condition(node.operator)
     if is_scalar(node.left):
         return right.both(past(FLIPPED[condition], left))
     return left.both(past(condition, right))
@@ -167,7 +167,7 @@ def _binary(node: Binary) -> Range:
     if node.is_bool:
         return _BOOL
     if node.is_filter:
-        return compared(node)
+        return compared(node, left, right)
     if node.operator in ("and", "unless"):
         return left
     if node.operator == "or":

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rules
-from rules import durations, go_strings, promql, regexes, templates, time_intervals
+from rules import durations, go_strings, lints, promql, promql_tree, regexes, templates, time_intervals
 from rules.errors import DurationError, MatcherError, PromqlError, TemplateError, TimeIntervalError
 from rules.matchers import parse_matcher, parse_matchers
 from rules.templates import TemplateData
@@ -33,7 +33,8 @@ READERS: Final[Mapping[str, tuple[Reader, type[ValueError]]]] = {
     "an expression": (promql.check, PromqlError),
     "an expression to cut": (promql.split, PromqlError),
     "the metrics of an expression": (promql.metric_names, PromqlError),
-    "whether an expression filters": (promql.filters, PromqlError),
+    "an expression as a tree": (promql_tree.tree, PromqlError),
+    "what is odd about an expression": (lambda text: lints.check_expression(text, frozenset(lints.Lint)), PromqlError),
     "a skeleton": (promql.skeleton, PromqlError),
     "a metric's name": (promql.metric, PromqlError),
     "a template": (lambda text: templates.render(text, DATA), TemplateError),

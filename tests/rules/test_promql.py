@@ -4,16 +4,17 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import promql_parser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rules import promql
+from rules import lints, promql
 from rules.errors import PromqlError
 from rules.promql import Comparison
-from rules.rule import Condition
+from rules.rule import Condition, Rule
 
 ABOVE, AT_LEAST, BELOW, AT_MOST, EQUAL, NOT_EQUAL = Condition
 
@@ -353,19 +354,12 @@ def test_the_metrics_an_expression_names_are_found(text: str, names: set[str]) -
     assert promql.metric_names(text) == names
 
 
-@pytest.mark.parametrize(
-    "text", ["a > 5", "sum(a == 1)", "a and b", "a unless b", "absent(a)", "absent_over_time(a[5m])"]
-)
-def test_an_expression_that_can_drop_a_series_filters(text: str) -> None:
-    assert promql.filters(text)
-
-
-@pytest.mark.parametrize("text", ["a", "a + b", "rate(a[5m])", "a > bool 5", "a or b", "5"])
-def test_an_expression_that_drops_nothing_does_not_filter(text: str) -> None:
-    assert not promql.filters(text)
-
-
 # --- hostile expressions ---
+
+
+def lint(text: str) -> None:
+    lints.check_expression(text, frozenset(lints.Lint), scrape_interval=timedelta(minutes=1))
+    lints.check(Rule(id="", name="a", expr=text, annotations={"a": "{{ $labels.a }}"}), frozenset(lints.Lint))
 
 
 def in_a_small_stack(work: Callable[[], None]) -> float:
@@ -391,6 +385,9 @@ def in_a_small_stack(work: Callable[[], None]) -> float:
         pytest.param("+".join("a" * 301), id="a long sum"),
         pytest.param("^".join("a" * 301), id="a long power"),
         pytest.param(">".join("a" * 301), id="a long comparison"),
+        pytest.param(">".join("a" * 100), id="a comparison as deep as is reasoned about"),
+        pytest.param(" and ".join(["a > 5"] * 50), id="many comparisons of the same"),
+        pytest.param("(0-" * 90 + "a" + ")" * 90, id="deep differences"),
         pytest.param("-" * 300 + "a", id="many signs"),
         pytest.param("a" + "[5m:]" * 800, id="many ranges"),
         pytest.param("+".join(f'a{{b=~"{i}\\\\pL{{30}}"}}' for i in range(32)), id="many costly regexes"),
@@ -400,7 +397,7 @@ def in_a_small_stack(work: Callable[[], None]) -> float:
 )
 def test_a_hostile_expression_costs_little_time_and_stack(text: str) -> None:
     def work() -> None:
-        for function in (promql.check, promql.split, promql.metric_names, promql.filters, promql.skeleton):
+        for function in (promql.check, promql.split, promql.metric_names, lint, promql.skeleton):
             try:
                 function(text)
             except PromqlError:

@@ -19,6 +19,7 @@ from rules.promql_tree import (
     Subquery,
     Text,
     Tree,
+    filters,
     is_scalar,
     tree,
     walk,
@@ -113,10 +114,24 @@ def test_a_number_is_no_series(text: str, scalar: bool) -> None:
     assert is_scalar(tree(text)) is scalar
 
 
+@pytest.mark.parametrize(
+    "text", ["a > 5", "sum(a == 1)", "a and b", "a unless b", "absent(a)", "absent_over_time(a[5m])"]
+)
+def test_an_expression_that_can_drop_a_series_filters(text: str) -> None:
+    assert filters(tree(text))
+
+
+@pytest.mark.parametrize("text", ["a", "a + b", "rate(a[5m])", "a > bool 5", "a or b", "5"])
+def test_an_expression_that_drops_nothing_does_not_filter(text: str) -> None:
+    assert not filters(tree(text))
+
+
 def test_what_does_not_parse_is_refused() -> None:
     with pytest.raises(PromqlError):
         tree("sum(")
 
 
-def test_a_long_chain_of_operators_is_read() -> None:
-    assert sum(1 for _ in walk(tree(" + ".join(["x"] * 250)))) == 499
+def test_what_is_too_deep_to_reason_about_is_refused() -> None:
+    assert sum(1 for _ in walk(tree(" + ".join(["x"] * 100)))) == 199
+    with pytest.raises(PromqlError, match="more than 100 levels deep"):
+        tree(" + ".join(["x"] * 101))
