@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from engine import importing
 from engine.prometheus import Answer
 from rules import durations, go_strings, lints, promql
+from rules.errors import PromqlError
 from rules.formats import prometheus_yaml
 from rules.formats.prometheus_yaml import Entry, Linting, Recording
 from rules.formats.reading import Flaw
@@ -134,7 +135,10 @@ class Live:
         """What the server's data make odd. `recorded` are series that rules of the same files will write."""
         ours = frozenset(recorded)
         for entry in entries:
-            expression = tree(entry.declares.expr or "0")
+            try:
+                expression = tree(entry.declares.expr or "0")
+            except PromqlError:
+                continue  # It parses, but is too deep to reason about.
             for selector in dict.fromkeys(_looked_for(expression)):
                 if selector.name not in ours and selector.name not in lints.OWN_SERIES:
                     yield from (_odd(entry, Lint.NO_SERIES, "expr", why) for why in self._no_series(selector))

@@ -277,6 +277,24 @@ def test_a_warning_does_not_keep_a_rule_from_being_stored(api: TestClient, datab
     assert stored(database) is not None
 
 
+def test_a_rule_that_can_do_no_good_is_stored_with_a_warning(api: TestClient, database: Database) -> None:
+    told = put(api, metric_name=None, condition=None, threshold=None, expr="count(up) == 0")
+    assert [(one["severity"], one["field"]) for one in told["problems"]] == [("warning", "expr")]
+    assert "count(…) == 0 can never be true" in told["problems"][0]["message"]
+    assert stored(database) is not None
+
+
+def test_a_rule_written_by_sql_that_can_do_no_good_says_so_in_its_status(api: TestClient, database: Database) -> None:
+    put(api)
+    with database.write() as connection:
+        change = "expr = 'sum(x) > 1', metric_name = NULL, condition = NULL, threshold = NULL"
+        connection.execute(text(f"""UPDATE alert_rules SET {change}, annotations = '{{"s": "{{{{ $labels.a }}}}"}}'"""))
+    problems = api.get("/api/v1/rules/cpu").json()["status"]["problems"]
+    assert [(one["lint"], one["field"], one["severity"]) for one in problems if "lint" in one] == [
+        ("dropped-label", "annotations.s", "warning")
+    ]
+
+
 def test_infinite_thresholds_are_texts_in_both_directions(api: TestClient) -> None:
     assert put(api, threshold="+Inf")["threshold"] == "+Inf"
     assert put(api, threshold="-Inf")["threshold"] == "-Inf"

@@ -131,3 +131,18 @@ def test_a_service_starts_with_what_stands_when_its_files_are_wrong(tmp_path: Pa
     file.write_text("nonsense")
     with running(tmp_path, str(file)) as service:
         assert names(service.database) == ["a"]
+
+
+def test_a_reload_tells_of_recording_rules_and_of_rules_that_can_do_no_good(database: Database, tmp_path: Path) -> None:
+    rules = "[{record: 'a:b', expr: up}, {alert: a, expr: ALERTS > 0}, {alert: b, expr: count(up) < 0}]"
+    (tmp_path / "a.yml").write_text(f"groups: [{{name: g, rules: {rules}}}]")
+    done = RuleFiles(database, [str(tmp_path / "a.yml")]).reload()
+    told = [flaw.problem.message for flaw in done.warnings]
+    assert [
+        any(part in message for message in told) for part in ("stays in Prometheus", "/metrics/alerts", "never")
+    ] == [
+        True,
+        True,
+        True,
+    ]
+    assert names(database) == ["a", "b"]

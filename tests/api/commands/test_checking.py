@@ -181,6 +181,7 @@ LIVE = [
     ("ALERTS > 0", None),
     ("rate(errors_total[10s]) > 0", "rate(errors_total[10s]) answers nothing"),
     ("rate(errors_total[5m]) > 0", None),
+    (" + ".join(["nothing"] * 150), None),
     ("max_over_time(errors_total[10s]) > 0", None),
     ("rate(errors_total[10s:1s]) > 0", None),
 ]

@@ -72,6 +72,16 @@ def test_an_import_says_what_it_added_and_what_stays_in_prometheus(console: Cons
     assert {rule.origin for rule in console.rules()} == {"import:prometheus:shop"}
 
 
+def test_an_import_warns_of_rules_that_can_do_no_good_and_brings_them_in(console: Console) -> None:
+    told = console.bring_in(
+        "groups: [{name: g, rules: [{alert: A, expr: ALERTS > 0}, {alert: B, expr: absent(up) > 1}]}]"
+    )
+    assert told.exit_code == 0
+    assert "rule 1 (A): expr: ALERTS has the alerts that Prometheus itself evaluates" in told.stderr
+    assert "rule 2 (B): expr: absent(…) > 1 can never be true: absent(…) is always 1" in told.stderr
+    assert len(console.rules()) == 2
+
+
 def test_a_dry_run_tells_the_same_and_changes_nothing(console: Console) -> None:
     told = console.bring_in(FILE, "--dry-run", "-o", "json")
     assert [row["what"] for row in json.loads(told.stdout)] == ["added", "added", "unsupported"]
