@@ -22,7 +22,7 @@ import requests
 
 from engine import remote_write
 from engine.clock import SystemClock
-from engine.prometheus import Answer, Prometheus
+from engine.prometheus import Answer, Prometheus, Series
 from engine.remote_write import Point
 from rules import durations
 from rules.labels import Labels
@@ -87,6 +87,11 @@ class PrivatePrometheus:
         """The expression's value at `at`. Raises QueryError."""
         assert self._prometheus is not None, "it has not been started"
         return self._prometheus.query(expr, at)
+
+    def query_range(self, expr: str, start: datetime, end: datetime, step: timedelta) -> Sequence[Series]:
+        """The expression's values from `start` to `end`, both included; at most 11,000 steps. Raises QueryError."""
+        assert self._prometheus is not None, "it has not been started"
+        return self._prometheus.query_range(expr, start, end, step)
 
     def _start(self) -> None:
         resolution = {"global": {"evaluation_interval": durations.format(self._resolution)}}

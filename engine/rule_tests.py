@@ -8,8 +8,8 @@ Source: prometheus/cmd/promtool/unittest.go (test), prometheus/rules/group.go (E
 from __future__ import annotations
 
 import glob
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -21,25 +21,21 @@ from engine.clock import SystemClock
 from engine.core import unit_testing
 from engine.core.alert import Alert, Sample, State
 from engine.core.evaluation import DuplicateLabelSetError, evaluate, labelled
+from engine.fed_series import FedSeries, RuleFailedError
 from engine.private_prometheus import PrivatePrometheus
 from engine.prometheus import QueryError
-from engine.remote_write import Point
 from rules import promql, templates
 from rules.errors import LabelError
 from rules.formats import prometheus_yaml, rule_tests
 from rules.formats.prometheus_yaml import Entry, Recording
 from rules.formats.reading import Flaw
 from rules.formats.rule_tests import AlertTest, ExpectedAlert, ExprTest, InputSeries, RuleTest, RuleTestFile
-from rules.labels import Labels, LabelTexts
+from rules.labels import METRIC_NAME, Labels, LabelTexts
 from rules.problems import Severity
 from rules.rule import Rule
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
-
-
-class RuleFailedError(Exception):
-    """A rule could not be evaluated, which fails its test; the message is Prometheus' or its like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,43 +115,11 @@ def run(suite: Suite, test: RuleTest, program: Path) -> Outcome:
 
 @dataclass(slots=True, kw_only=True)
 class _Standing:
-    """What is known of one rule between two evaluations: its alerts with their annotations, and the series it wrote last."""
+    """What is known of one rule between two evaluations: its alerts, what makes their annotations, the series it wrote last."""
 
     alerts: Mapping[Labels, Alert] = field(default_factory=dict)
-    annotations: dict[Labels, LabelTexts] = field(default_factory=dict)
+    words: dict[Labels, Callable[[], LabelTexts]] = field(default_factory=dict)
     written: frozenset[Labels] = frozenset()
-
-
-class _Storage:
-    """The way into the Prometheus: it takes points of a series in the order of time only, and so does this."""
-
-    def __init__(self, prometheus: PrivatePrometheus) -> None:
-        self._prometheus = prometheus
-        self._last: dict[Labels, Point] = {}
-        self._waiting: dict[Labels, list[Point]] = {}
-
-    def put(self, labels: Labels, at: int, value: float | None) -> None:
-        """Store a point with the next query. Raises RuleFailedError where the series has one there already, or a newer."""
-        last = self._last.get(labels)
-        if last is not None and last[0] >= at:
-            if last[0] == at and _is_same(last[1], value):
-                return
-            why = "duplicate sample for timestamp" if last[0] == at else "out of order sample"
-            raise RuleFailedError(f"{why}: something else writes {labels} too")
-        self._last[labels] = (at, value)
-        self._waiting.setdefault(labels, []).append((at, value))
-
-    def end(self, labels: Labels, at: int) -> None:
-        """Mark the series stale, unless somebody goes on writing it."""
-        if self._last[labels][0] < at:
-            self.put(labels, at, None)
-
-    def query(self, expr: str, at: datetime) -> tuple[Sample, ...]:
-        """Raises QueryError."""
-        if self._waiting:
-            self._prometheus.write(self._waiting.items())
-            self._waiting = {}
-        return self._prometheus.query(expr, at).samples
 
 
 class _Run:
@@ -163,17 +127,21 @@ class _Run:
 
     def __init__(self, suite: Suite, test: RuleTest, prometheus: PrivatePrometheus) -> None:
         self._suite, self._test = suite, test
-        self._storage = _Storage(prometheus)
+        self._storage = FedSeries(prometheus)
         self._standing = [_Standing() for _ in suite.entries]
         self._inputs = [_points(series, test) for series in test.series]
         self._next = [next(points, None) for points in self._inputs]
+        self._interval = suite.declared.evaluation_interval
+        self._steps = test.lasts // self._interval + 1
+        self._foreseen: Mapping[int, list[list[Sample]]] = {}
 
     def failures(self) -> Iterator[Failure]:
-        interval = self._suite.declared.evaluation_interval
+        interval = self._interval
         waiting = sorted(self._test.alert_tests, key=lambda test: test.eval_time)
-        for step in range(self._test.lasts // interval + 1):
+        self._foresee()
+        for step in range(self._steps):
             at = step * interval
-            failed = list(self._fed(at)) or list(self._evaluated(at))
+            failed = list(self._fed(at)) or list(self._evaluated(step))
             yield from failed
             if failed:
                 return
@@ -181,6 +149,27 @@ class _Run:
                 yield from self._fired(waiting.pop(0))
         for test in self._test.expr_tests:
             yield from self._answered(test)
+
+    def _foresee(self) -> None:
+        """Ask at once for all answers that hang on the input alone, which is then there from the beginning."""
+        places = _foreseeable(self._suite.entries, self._test)
+        if not places or any(self._fed((self._steps - 1) * self._interval)):
+            return
+        for place in places:
+            rule = self._suite.entries[place].declares
+            start = self._test.start - (rule.query_offset or timedelta(0))
+            # Where one time has no answer, the rule is asked for step by step, to fail at that time.
+            with suppress(QueryError):
+                answers = self._storage.query_steps(rule.expr or "", start, self._interval, self._steps)
+                self._foreseen = {**self._foreseen, place: answers}
+
+    def _answer(self, place: int, step: int) -> Sequence[Sample]:
+        """What the rule's expression answers at this step. Raises QueryError."""
+        if place in self._foreseen:
+            return self._foreseen[place][step]
+        rule = self._suite.entries[place].declares
+        at = self._test.start + step * self._interval - (rule.query_offset or timedelta(0))
+        return self._storage.query(rule.expr or "", at)
 
     def _fed(self, until: timedelta) -> Iterator[Failure]:
         """Write what the input has up to and including this time; what of it a rule has written already."""
@@ -193,12 +182,13 @@ class _Run:
         except RuleFailedError as error:
             yield Failure(subject="input_series", at=until, line=self._test.line, error=str(error))
 
-    def _evaluated(self, step: timedelta) -> Iterator[Failure]:
+    def _evaluated(self, step: int) -> Iterator[Failure]:
         """Every rule once, in order; those that failed."""
-        for entry, standing in zip(self._suite.entries, self._standing, strict=True):
-            rule, at = entry.declares, self._test.start + step
+        at = self._test.start + step * self._interval
+        for place, (entry, standing) in enumerate(zip(self._suite.entries, self._standing, strict=True)):
+            rule = entry.declares
             try:
-                samples = self._storage.query(rule.expr or "", at - (rule.query_offset or timedelta(0)))
+                samples = self._answer(place, step)
                 made = (
                     _recorded(rule, samples)
                     if isinstance(rule, Recording)
@@ -207,7 +197,7 @@ class _Run:
                 self._write(standing, made, at - (rule.query_offset or timedelta(0)))
             except (QueryError, DuplicateLabelSetError, LabelError, RuleFailedError) as error:
                 name = rule.record if isinstance(rule, Recording) else rule.name
-                yield Failure(subject=f"rule {name}", at=step, line=self._test.line, error=str(error))
+                yield Failure(subject=f"rule {name}", at=step * self._interval, line=self._test.line, error=str(error))
 
     def _alerts(self, rule: Rule, standing: _Standing, samples: Sequence[Sample], at: datetime) -> list[Sample]:
         """Advance the rule's alerts; the series that show them."""
@@ -221,15 +211,17 @@ class _Run:
             count = len(evaluation.alerts) + evaluation.over_limit
             raise RuleFailedError(f"exceeded limit of {rule.limit} with {count} alerts")
         standing.alerts = evaluation.alerts
-        # As in Prometheus they are those of the last evaluation that returned the series.
-        fresh = {
-            labels: LabelTexts({name: expand(text, element.sample) for name, text in rule.annotations.items()})
-            for labels, element in elements.items()
-        }
-        standing.annotations = {
-            labels: fresh.get(labels) or standing.annotations.get(labels, LabelTexts()) for labels in evaluation.alerts
-        }
+        standing.words.update({labels: self._words(rule, element.sample, at) for labels, element in elements.items()})
+        standing.words = {labels: standing.words[labels] for labels in evaluation.alerts}
         return [sample for alert in evaluation.alerts.values() for sample in unit_testing.shown(rule, alert)]
+
+    def _words(self, rule: Rule, sample: Sample, at: datetime) -> Callable[[], LabelTexts]:
+        """The annotations as of the last evaluation that returned the series; those that ask are made at that time."""
+        texts = rule.annotations.items()
+        if any(templates.uses_query(text) for _, text in texts):
+            made = LabelTexts({name: self._text(rule, text, sample, at) for name, text in texts})
+            return lambda: made
+        return lambda: LabelTexts({name: self._text(rule, text, sample, at) for name, text in texts})
 
     def _text(self, rule: Rule, text: str, sample: Sample, at: datetime) -> str:
         data = templates.TemplateData(
@@ -243,7 +235,7 @@ class _Run:
         )
         return templates.render_or_error(text, data)
 
-    def _asked(self, expr: str, at: datetime) -> tuple[Sample, ...]:
+    def _asked(self, expr: str, at: datetime) -> Sequence[Sample]:
         try:
             return self._storage.query(expr, at)
         except QueryError as error:
@@ -261,7 +253,7 @@ class _Run:
 
     def _fired(self, test: AlertTest) -> Iterator[Failure]:
         got = [
-            ExpectedAlert(labels=LabelTexts(labels), annotations=standing.annotations[labels])
+            ExpectedAlert(labels=LabelTexts(labels), annotations=standing.words[labels]())
             for entry, standing in zip(self._suite.entries, self._standing, strict=True)
             if isinstance(entry.declares, Rule) and entry.declares.name == test.alertname
             for labels, alert in standing.alerts.items()
@@ -295,6 +287,19 @@ class _Run:
         )
 
 
+def _foreseeable(entries: Sequence[Entry], test: RuleTest) -> frozenset[int]:
+    """The rules whose answers hang on the input alone; none where a template asks, for what it asks is not known yet."""
+    for rule in (entry.declares for entry in entries):
+        if isinstance(rule, Rule) and any(
+            map(templates.uses_query, (*rule.labels.values(), *rule.annotations.values()))
+        ):
+            return frozenset()
+    recorded = {entry.declares.record for entry in entries if isinstance(entry.declares, Recording)}
+    fed = {series.labels.get(METRIC_NAME, "") for series in test.series}
+    written = {*recorded, unit_testing.ALERTS, unit_testing.ALERTS_FOR_STATE}
+    return unit_testing.foreseeable([entry.declares.expr or "" for entry in entries], written, fed)
+
+
 def _points(series: InputSeries, test: RuleTest) -> Iterator[tuple[int, float | None]]:
     for run_ in series.runs:
         for at, value in run_.values():
@@ -308,12 +313,6 @@ def _recorded(rule: Recording, samples: Sequence[Sample]) -> list[Sample]:
     if 0 < rule.limit < len(found):
         raise RuleFailedError(f"exceeded limit of {rule.limit} with {len(found)} series")
     return found
-
-
-def _is_same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one == other or (math.isnan(one) and math.isnan(other))
 
 
 def _stamp(at: datetime) -> int:

@@ -61,24 +61,26 @@ class Matcher:
 class Selector:
     """Series of a metric, `None` when it is not named outright; `span` of a range, `None` for an instant.
 
-    `moved` tells selectors of other times apart: it is made of `offset` and `@`. `has_alternatives` is set when matchers are
-    joined by `or`, and then some of them are missing here.
+    `moved` tells selectors of other times apart: it is made of `offset` and `@`; `is_ahead` that it may look at later samples.
+    `has_alternatives` is set when matchers are joined by `or`, and then some of them are missing here.
     """
 
     name: str | None
     matchers: tuple[Matcher, ...]
     span: timedelta | None = None
     moved: str = ""
+    is_ahead: bool = False
     has_alternatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Subquery:
-    """An expression at many instants of a span; `moved` is as a selector's, its step included."""
+    """An expression at many instants of a span; `moved`, its step included, and `is_ahead` are as a selector's."""
 
     of: Tree
     span: timedelta
     moved: str = ""
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,9 @@ class _Reading:
             case _:
                 assert isinstance(node, parser.SubqueryExpr)
                 moved = f"{_moved(node.offset, node.at)} {node.step}"
-                return Subquery(self.read(node.expr), node.range or timedelta(0), moved)
+                return Subquery(
+                    self.read(node.expr), node.range or timedelta(0), moved, _is_ahead(node.offset, node.at)
+                )
 
     def _selector(self, node: parser.VectorSelector, span: timedelta | None) -> Selector:
         matchers = tuple(self._matcher(one) for one in node.matchers.matchers)
@@ -253,6 +257,7 @@ class _Reading:
             matchers=tuple(one for one in matchers if one.label != METRIC_NAME or one.operator != "="),
             span=span,
             moved=_moved(node.offset, node.at),
+            is_ahead=_is_ahead(node.offset, node.at),
             has_alternatives=bool(node.matchers.or_matchers),
         )
 
@@ -290,6 +295,10 @@ class _Reading:
             many=_MANY.get(str(modifier.card), Many.NEITHER),
             included=tuple(modifier.group_labels or ()),
         )
+
+
+def _is_ahead(offset: timedelta | None, at: parser.AtModifier | None) -> bool:
+    return at is not None or (offset is not None and offset < timedelta(0))
 
 
 def _moved(offset: timedelta | None, at: parser.AtModifier | None) -> str:

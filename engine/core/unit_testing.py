@@ -6,12 +6,14 @@ Source: prometheus/cmd/promtool/unittest.go (test), prometheus/rules/alerting.go
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from engine.core.alert import Alert, Sample
+from rules.errors import PromqlError
 from rules.formats.rule_tests import ExpectedAlert, ExpectedSample
 from rules.labels import ALERTNAME, METRIC_NAME, SEVERITY, Labels
+from rules.promql_tree import Selector, Subquery, Tree, tree, walk
 from rules.rule import Rule
 
 ALERTS: Final = "ALERTS"
@@ -41,6 +43,34 @@ def recorded(record: str, labels: Mapping[str, str], samples: Iterable[Sample]) 
     """
     for sample in samples:
         yield Sample(labels=sample.labels.merged(labels).merged({METRIC_NAME: record}), value=sample.value)
+
+
+def foreseeable(exprs: Sequence[str], written: Collection[str], fed: Collection[str]) -> frozenset[int]:
+    """The places of the expressions whose answers at all times are known from what is fed alone, so that one range query asks.
+
+    `written` are the series that rules write, `fed` those of the input. Where one expression may look at later samples, none is:
+    the input must not be there before its time then.
+    """
+    trees: list[Tree | None] = [_tree(expr) for expr in exprs]
+    if not set(written).isdisjoint(fed) or any(node is None or _looks_ahead(node) for node in trees):
+        return frozenset()
+    return frozenset(at for at, node in enumerate(trees) if node is not None and _reads_input(node, written))
+
+
+def _tree(expr: str) -> Tree | None:
+    try:
+        return tree(expr)
+    except PromqlError:
+        return None
+
+
+def _looks_ahead(node: Tree) -> bool:
+    return any(isinstance(one, Selector | Subquery) and one.is_ahead for one in walk(node))
+
+
+def _reads_input(node: Tree, written: Collection[str]) -> bool:
+    names = [one.name for one in walk(node) if isinstance(one, Selector)]
+    return all(name is not None and name not in written for name in names)
 
 
 def unlike(

@@ -74,3 +74,23 @@ def test_an_answer_is_what_was_expected(
     wanted = [ExpectedSample(labels=labels, value=value) for labels, value in expected]
     samples = [Sample(labels=labels, value=value) for labels, value in got]
     assert unit_testing.answers(wanted, samples, fuzzy=fuzzy) is same
+
+
+@pytest.mark.parametrize(
+    ("exprs", "places"),
+    [
+        (["up == 0", "sum(rate(x[5m])) > 1", "vector(1)"], {0, 1, 2}),
+        (["up == 0", "x:up > 1", "ALERTS > 0", "absent(x:up)"], {0}),
+        (["up == 0", '{job="a"} > 0', '{__name__=~"u.*"}'], {0}),
+        (["up == 0", "up offset 5m"], {0, 1}),
+        (["up == 0", "up offset -5m"], set()),
+        (["up == 0", "max_over_time(up[5m:] @ 60)"], set()),
+        (["up == 0", "a new function of Prometheus"], set()),
+    ],
+)
+def test_answers_are_foreseeable_when_they_hang_on_the_input_alone(exprs: list[str], places: set[int]) -> None:
+    assert unit_testing.foreseeable(exprs, {"x:up", "ALERTS", "ALERTS_FOR_STATE"}, {"up", "x"}) == places
+
+
+def test_nothing_is_foreseeable_when_a_rule_writes_what_is_fed() -> None:
+    assert unit_testing.foreseeable(["up == 0"], {"x:up"}, {"up", "x:up"}) == frozenset()

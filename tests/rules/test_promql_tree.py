@@ -77,6 +77,16 @@ def test_what_asks_for_other_series_or_times_is_not_equal(one: str, other: str) 
     assert tree(one) != tree(other)
 
 
+@pytest.mark.parametrize(
+    ("text", "ahead"),
+    [("x offset 5m", False), ("x offset -5m", True), ("x @ 5", True), ("x[5m:]", False), ("x[5m:] offset -1m", True)],
+)
+def test_what_may_look_at_later_samples_is_known(text: str, ahead: bool) -> None:
+    found = tree(text)
+    assert isinstance(found, Selector | Subquery)
+    assert found.is_ahead is ahead
+
+
 def test_a_subquery_has_its_span() -> None:
     found = tree("max_over_time(x[5m:1m])")
     assert isinstance(found, Call)
