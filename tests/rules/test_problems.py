@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules import problems
 from rules.labels import Labels
+from rules.lints import Lint
 from rules.problems import Problem, Severity, check_evaluable, check_ignored, check_rule
 from rules.rule import Condition, MissingSeries, NoData, OnError, Rule
 
@@ -149,3 +151,12 @@ def test_no_rule_makes_lint_fail(expr: str, metric: str, threshold: float, texts
         no_data=NoData.KEEP,
     )
     assert all(problem.message for problem in check_rule(rule))
+
+
+def test_what_is_odd_about_a_rule_is_a_warning_that_keeps_it_evaluable() -> None:
+    rule = Rule(id="r", name="A", expr="absent(x) > 1")
+    (problem,) = problems.check_odd(rule)
+    assert problems.check_rule(rule) == (problem,)
+    assert problems.check_evaluable(rule) == ()
+    assert isinstance(problem, problems.Odd)
+    assert (problem.lint, problem.severity, problem.field) == (Lint.NEVER_TRUE, Severity.WARNING, "expr")
