@@ -156,14 +156,21 @@ def _references(text: object) -> tuple[str, ...]:
 def _labels(text: object) -> Labels:
     if isinstance(text, Labels):
         return text
-    given = str(text)
-    try:
-        pairs = json.loads(given) if given.startswith("{") else dict(part.split("=", 1) for part in _listed(given))
-    except ValueError:
-        pairs = None
-    if not isinstance(pairs, dict) or not all(_is_label(name.strip(), value) for name, value in pairs.items()):
+    pairs = _pairs(str(text))
+    if not pairs or not all(_is_label(name, value) for name, value in pairs.items()):
         raise _wrong('write name=value with commas between, or JSON such as {"cluster": "eu-1"}; no value may be empty')
-    return Labels({name.strip(): value.strip() for name, value in pairs.items()})
+    return Labels({name: str(value) for name, value in pairs.items()})
+
+
+def _pairs(text: str) -> dict[str, object] | None:
+    try:
+        if text.startswith("{"):
+            pairs: dict[str, object] = json.loads(text)
+            return pairs
+        split = [part.split("=", 1) for part in _listed(text)]
+        return {name.strip(): value.strip() for name, value in split}
+    except ValueError:
+        return None
 
 
 def _is_label(name: str, value: object) -> bool:
