@@ -87,12 +87,13 @@ class Posting:
 
     def tick(self) -> datetime | None:
         """Write the ends that wait, and end what nobody posted again; answers when there is something to do again."""
+        # Forgotten until the tick is done: while the database is away nobody can be heard, and all must get time to post again.
+        heard_since, self._heard_since = self._heard_since, None
         with self.database.read() as connection:
             now = self.database.now(connection)
             ended = external_expiry.ended(connection, now)
             upcoming = external_expiry.next_end(connection, now)
-        # Forgotten until the tick is done: while the database is away nobody can be heard, and all must get time to post again.
-        heard_since, self._heard_since = self._heard_since or now, None
+        heard_since = heard_since or now
         over = {number: self._judged_at(expiry, heard_since) for number, expiry in ended.items()}
         due = [number for number, moment in over.items() if moment <= now]
         since = self._renewals.since
