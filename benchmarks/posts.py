@@ -26,6 +26,7 @@ BATCHES: Final = (64, 256)
 FIRST: Final = 1000
 """Alerts in one post while many are made."""
 LISTINGS: Final = 5
+KEY: Final = "0123456789abcdef0123456789abcdef"
 PAGES: Final = 20
 CONFIGURATION: Final = {
     "route": {
@@ -53,6 +54,9 @@ class Posted:
     page: list[float] | None
 
 
+_HEADERS: Final = {"Content-Type": "application/json", "Authorization": f"Bearer {KEY}"}
+
+
 class Target:
     """One of the two, spoken to over one connection as Prometheus does it."""
 
@@ -69,12 +73,12 @@ class Target:
 
     def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         try:
-            self._connection.request(method, f"{self.prefix}{path}", body, {"Content-Type": "application/json"})
+            self._connection.request(method, f"{self.prefix}{path}", body, _HEADERS)
             answer = self._connection.getresponse()
         except (http.client.RemoteDisconnected, ConnectionError):
             # The other one had its turn, and this connection was idle for too long.
             self._connection.close()
-            self._connection.request(method, f"{self.prefix}{path}", body, {"Content-Type": "application/json"})
+            self._connection.request(method, f"{self.prefix}{path}", body, _HEADERS)
             answer = self._connection.getresponse()
         said = answer.read()
         if answer.status != 200:
@@ -88,7 +92,8 @@ class Target:
 def measure(alerts: int, rounds: int, listed: int, folder: Path) -> list[Posted]:
     """Alertmanager's and Tocsin's."""
     url = f"sqlite:///{folder}/tocsin.db"
-    engine = EngineProcess({"TOCSIN_DATABASE_URL": url, "TOCSIN_LOG_LEVEL": "error"}, folder=folder)
+    environment = {"TOCSIN_DATABASE_URL": url, "TOCSIN_LOG_LEVEL": "error", "TOCSIN_API_KEYS": KEY}
+    engine = EngineProcess(environment, folder=folder)
     with AlertmanagerServer(CONFIGURATION) as alertmanager, engine:
         _route(engine)
         targets = (

@@ -5,13 +5,11 @@ Answers and errors have Alertmanager's shape; docs/alertmanager-api.md says wher
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from api.alertmanager import alerts, groups, posts, silences, status
 from api.alertmanager.answers import refusal
-from api.alertmanager.asked import AT_ONCE, BadQueryError
+from api.alertmanager.asked import BadQueryError, Turns
 
 __all__ = ["install", "router"]
 
@@ -23,7 +21,7 @@ for _part in (posts, alerts, groups, silences, status):
 
 def install(app: FastAPI) -> None:
     """What the operations here need of the application: turns for listings, and an answer to a parameter that makes no sense."""
-    app.state.listings = asyncio.Semaphore(AT_ONCE)
+    app.state.listings = Turns()
     app.add_exception_handler(BadQueryError, _bad_query)
 
 

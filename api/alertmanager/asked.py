@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Final
 
 from fastapi import Depends, HTTPException, Request
@@ -18,7 +19,7 @@ _YES: Final = frozenset({"true", "1", "yes", "ok", "y", "on", "selected", "check
 """The words go-openapi takes for yes; any other is no, without a word."""
 AT_ONCE: Final = 8
 """Listings made at a time; the others wait for their turn."""
-PATIENCE_SECONDS: Final = 20.0
+PATIENCE: Final = timedelta(seconds=20)
 
 
 class BadQueryError(ValueError):
@@ -92,18 +93,33 @@ def _last(words: list[str]) -> str:
     return words[-1] if words else ""
 
 
+class Turns:
+    """So many listings are made at a time, so that they do not take every thread; the others wait, for a while."""
+
+    def __init__(self, at_once: int = AT_ONCE, patience: timedelta = PATIENCE) -> None:
+        self.at_once, self._patience = at_once, patience
+        self._free = asyncio.Semaphore(at_once)
+
+    async def take(self) -> None:
+        """Wait for a turn. Raises HTTPException (503) when none comes."""
+        try:
+            await asyncio.wait_for(self._free.acquire(), self._patience.total_seconds())
+        except TimeoutError:
+            message = f"limit of concurrent GET requests reached ({self.at_once}), try again later"
+            raise HTTPException(503, message, {"Retry-After": "5"}) from None
+
+    def give_back(self) -> None:
+        """The turn is over."""
+        self._free.release()
+
+
 async def _turn(request: Request) -> AsyncIterator[None]:
-    """Wait until fewer than AT_ONCE listings are being made, so that they do not take every thread. Raises 503."""
-    turns: asyncio.Semaphore = request.app.state.listings
-    try:
-        await asyncio.wait_for(turns.acquire(), PATIENCE_SECONDS)
-    except TimeoutError:
-        message = f"limit of concurrent GET requests reached ({AT_ONCE}), try again later"
-        raise HTTPException(503, message, {"Retry-After": "5"}) from None
+    turns: Turns = request.app.state.listings
+    await turns.take()
     try:
         yield
     finally:
-        turns.release()
+        turns.give_back()
 
 
 Turn = Depends(_turn)

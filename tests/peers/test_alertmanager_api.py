@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -458,6 +459,13 @@ def test_a_silence_is_changed_in_place_or_ended_and_made_anew_alike(both: Both) 
     assert steps[0] == steps[1]
     assert any(step == "the same id" for step in steps[0])
     assert any(step == "a new id" for step in steps[0])
+
+
+def test_a_hundred_gets_at_once_are_all_answered(both: Both) -> None:
+    with ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(both.ours.ask, [get("/api/v2/alerts"), get("/api/v2/alerts/groups")] * 50))
+    assert [answer.status for answer in answers] == [200] * 100
+    assert len({json.dumps(answer.content) for answer in answers}) == 2
 
 
 def _edited(side: Side, body: dict[str, Any]) -> list[Any]:
