@@ -27,7 +27,7 @@ FIRST: Final = 1000
 """Alerts in one post while many are made."""
 LISTINGS: Final = 5
 KEY: Final = "0123456789abcdef0123456789abcdef"
-PAGES: Final = 20
+PAGES: Final = 50
 CONFIGURATION: Final = {
     "route": {
         "receiver": "ops",
@@ -124,7 +124,9 @@ def _measured(target: Target, first: float, again: dict[int, list[float]], liste
         found = target.get("/api/v2/alerts")
         listing.append(time.perf_counter() - begun)
         cpu.append(target.cpu() - used)
-        if (count := len(json.loads(found))) != listed:
+        # Tocsin has alerts of its own too: the datasource it would ask is not there.
+        count = sum(1 for one in json.loads(found) if one["labels"].get("job") == "node")
+        if count != listed:
             raise RuntimeError(f"{target.system} listed {count} alerts of {listed}")
     pages = None if target.system == "Alertmanager" else list(_pages(target))
     return Posted(system=target.system, first=first, again=again, listing=listing, listing_cpu=cpu, page=pages)
