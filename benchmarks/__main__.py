@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' own ruler, in about two minutes.
+"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert, in about 20 minutes.
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
 a real Alertmanager (benchmarks/posts.py).
@@ -15,15 +15,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from benchmarks import edits, posts
-from benchmarks.cpu import Cost, measure, usage
-from benchmarks.report import Surroundings, described, page, table
-from benchmarks.stage import INTERVAL, Stage, set_up
-from benchmarks.workload import Workload
+from benchmarks.cpu import measure, usage
+from benchmarks.report import HEADING, TITLES, Result, Surroundings, described, section, table
+from benchmarks.stage import set_up
+from benchmarks.workload import Shape, Workload
 from engine.telemetry import version
 from tests.peers.require import find_binary
 
@@ -82,52 +82,81 @@ def _measure_edits(words: Sequence[str]) -> int:
 
 
 def _measure_cycles(words: Sequence[str]) -> int:
-    options = _options(words)
-    prometheus = find_binary("prometheus")
+    options, prometheus = _options(words), find_binary("prometheus")
     if prometheus is None:
         print("prometheus is not installed; there is nothing to compare with", file=sys.stderr)
         return 1
-    workload = Workload(rules=options.rules, series=options.series)
-    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder, set_up(workload, Path(folder)) as stage:
-        costs = _measured(stage, cycles=options.cycles, repeats=options.repeats)
-        ours, theirs = stage.found_by_tocsin(), stage.found_by_prometheus()
+    results = []
+    for shape in options.shapes:
+        for rules in options.rules:
+            series = max(options.series, 2 * rules) if shape is Shape.RATIOS else options.series
+            result = _cycle(Workload(shape=shape, rules=rules, series=series), options)
+            if result is None:
+                return 1
+            results.append(result)
+            print(table(results[-1:]), flush=True)
     surroundings = _surroundings(words, prometheus)
-    print(table(costs), *described(surroundings), sep="\n")
-    if ours != theirs or len(ours) != workload.firing:
-        print(f"Tocsin found {len(ours)} alerts, Prometheus {len(theirs)}, {workload.firing} fire", file=sys.stderr)
-        return 1
-    print(f"Both found the same {len(ours)} firing alerts.")
+    where = [*described(surroundings, database=_databases()), *_peers(options.systems)]
+    print(table(results), *where, sep="\n")
     if options.page is not None:
-        former = options.page.read_text() if options.page.exists() else ""
-        options.page.write_text(edits.with_others(page(workload, costs, surroundings, len(ours)), former))
+        text = section(results, where, surroundings.command)
+        options.page.write_text(edits.with_section(options.page.read_text(), HEADING, text))
     return 0
+
+
+def _cycle(workload: Workload, options: argparse.Namespace) -> Result | None:
+    """One workload, measured in steady state, which begins a cycle after everything was found."""
+    interval = timedelta(seconds=options.interval)
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder,
+        set_up(workload, Path(folder), interval=interval, systems=options.systems) as stage,
+    ):
+        time.sleep(interval.total_seconds())
+        used = measure(
+            partial(usage, stage.processes),
+            lambda span: time.sleep(span.total_seconds()),
+            interval=interval,
+            cycles=options.cycles,
+            repeats=options.repeats,
+        )
+        wrong = stage.disagreements()
+        if wrong:
+            print(*wrong, sep="\n", file=sys.stderr)
+            return None
+        return Result(
+            workload=workload,
+            interval_seconds=options.interval,
+            costs=[stage.costs(one) for one in used],
+            alerts=workload.firing,
+        )
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rules", type=int, default=1000)
+    parser.add_argument("--shapes", type=lambda text: [Shape(one) for one in text.split(",")], default=list(Shape))
+    parser.add_argument("--rules", type=lambda text: [int(one) for one in text.split(",")], default=[100, 1000])
     parser.add_argument("--series", type=int, default=10_000, help="a multiple of the rules")
+    parser.add_argument("--systems", type=lambda text: text.split(","), default=list(TITLES), help=", ".join(TITLES))
+    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two evaluations of a rule")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cycles", type=int, default=3, help="evaluations of each rule in a repeat")
     _add_page(parser)
     return parser.parse_args(words)
 
 
+def _peers(systems: Sequence[str]) -> list[str]:
+    """The versions of what else was measured."""
+    if "vmalert" not in systems:
+        return []
+    # Debian's vmalert does not know its own version; its package does.
+    asking = ["dpkg-query", "-W", "-f", "${Version}", "vmalert", "victoria-metrics"]
+    said = subprocess.run(asking, capture_output=True, text=True, check=False)
+    return [f"vmalert {said.stdout or 'of unknown version'}"]
+
+
 def _add_page(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--page", type=Path, default=PAGE, help="where to write the page")
     parser.add_argument("--no-page", dest="page", action="store_const", const=None, help="only print")
-
-
-def _measured(stage: Stage, *, cycles: int, repeats: int) -> list[Cost]:
-    """The costs in steady state, which begins a cycle after everything was found."""
-    time.sleep(INTERVAL.total_seconds())
-    return measure(
-        partial(usage, stage.processes),
-        lambda span: time.sleep(span.total_seconds()),
-        interval=INTERVAL,
-        cycles=cycles,
-        repeats=repeats,
-    )
 
 
 def _surroundings(words: Sequence[str], prometheus: Path) -> Surroundings:

@@ -1,12 +1,26 @@
-"""The measurement as a table for people, and as the page docs/performance.md."""
+"""The measurement as a table for people, and as the section of docs/performance.md."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cpu import Cost, typical
+from benchmarks.cpu import Usage, typical
 from benchmarks.workload import Workload
+
+HEADING = "One cycle of evaluation"
+TITLES: Mapping[str, str] = {
+    "ruler": "Prometheus' ruler",
+    "vmalert": "vmalert + Prometheus",
+    "tocsin-sqlite": "Tocsin on SQLite + Prometheus",
+    "tocsin-postgresql": "Tocsin on PostgreSQL + Prometheus",
+}
+PARTS: Mapping[str, str] = {
+    "tocsin": "Tocsin",
+    "prometheus": "Prometheus",
+    "postgresql": "PostgreSQL",
+    "vmalert": "vmalert",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,31 +37,29 @@ class Surroundings:
     tocsin: str
 
 
-def table(costs: Sequence[Cost]) -> str:
-    """CPU seconds of one cycle as a Markdown table: the median, and every repeat."""
-    middle = typical(costs)
-    rows = [
-        ("Prometheus' own ruler", middle.ruler, [one.ruler for one in costs], 1.0),
-        ("Tocsin in all", middle.tocsin, [one.tocsin for one in costs], middle.ratio),
-        ("– Tocsin's process", middle.engine, [one.engine for one in costs], None),
-        ("– Prometheus, answering it", middle.queries, [one.queries for one in costs], None),
-        ("for comparison: scraping the series", middle.scrape, [one.scrape for one in costs], None),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One workload's cost of a cycle, by system and part, once for each repeat; `alerts` all systems found."""
+
+    workload: Workload
+    interval_seconds: float
+    costs: Sequence[Usage]
+    alerts: int
+
+
+def table(results: Sequence[Result]) -> str:
+    """CPU seconds of one cycle as a Markdown table: the median, every repeat, and the ratios."""
+    head = [
+        "| shape | rules | series | firing | system | median | repeats | of it | to the ruler | to vmalert |",
+        "|---|---:|---:|---:|---|---:|---|---|---:|---:|",
     ]
-    head = ["| CPU seconds per cycle | median | repeats | to the ruler |", "|---|---:|---:|---:|"]
-    return "\n".join([*head, *(_row(*row) for row in rows)])
+    return "\n".join([*head, *(row for result in results for row in _rows(result))])
 
 
-def page(workload: Workload, costs: Sequence[Cost], surroundings: Surroundings, alerts: int) -> str:
-    """The whole page; `alerts` is how many both systems found firing."""
-    return PAGE.format(
-        rules=f"{workload.rules:,}",
-        series=f"{workload.series:,}",
-        alerts=alerts,
-        table=table(costs),
-        verdict=_verdict(typical(costs)),
-        where="\n".join(f"- {line}" for line in described(surroundings)),
-        command=surroundings.command,
-    )
+def section(results: Sequence[Result], where: Sequence[str], command: str) -> str:
+    """The section of the page, with its heading."""
+    listed = "\n".join(f"- {line}" for line in where)
+    return SECTION.format(heading=HEADING, table=table(results), where=listed, command=command)
 
 
 def described(surroundings: Surroundings, *, database: str = "SQLite") -> list[str]:
@@ -59,41 +71,40 @@ def described(surroundings: Surroundings, *, database: str = "SQLite") -> list[s
     ]
 
 
-def _row(name: str, middle: float, repeats: Sequence[float], ratio: float | None) -> str:
-    shown = " ".join(f"{one:.3f}" for one in repeats)
-    return f"| {name} | {middle:.3f} | {shown} | {'' if ratio is None else f'{ratio:.1f} ×'} |"
+def _rows(result: Result) -> list[str]:
+    middle, workload = typical(result.costs), result.workload
+    told = [f"{workload.shape}", f"{workload.rules:,}", f"{workload.series:,}", f"{result.alerts:,}"]
+    rows = []
+    for name, title in TITLES.items():
+        if name in middle:
+            repeats = " ".join(f"{one[name]:.3f}" for one in result.costs)
+            parts = ", ".join(
+                f"{words} {middle[f'{name}/{part}']:.3f}" for part, words in PARTS.items() if f"{name}/{part}" in middle
+            )
+            ratios = [_ratio(middle[name], middle.get(other)) for other in ("ruler", "vmalert")]
+            rows.append("| " + " | ".join([*told, title, f"{middle[name]:.3f}", repeats, parts, *ratios]) + " |")
+            told = [""] * 4
+    return rows
 
 
-def _verdict(middle: Cost) -> str:
-    if middle.ratio <= 1:
-        return f"Tocsin took {middle.ratio:.2f} times the ruler's CPU."
-    return (
-        f"Tocsin took {middle.ratio:.1f} times the ruler's CPU. The ruler sits in the process that has the data; Tocsin asks "
-        "one query over HTTP for each rule, from Python, and does not yet join rules that look at the same metric into one "
-        "query."
-    )
+def _ratio(one: float, other: float | None) -> str:
+    return "" if other is None or other <= 0 else f"{one / other:.3f} ×"
 
 
-PAGE = """\
-# Performance
+SECTION = """\
+## {heading}
 
-Written by `{command}`; the numbers are as measured, once, and nothing is left out.
+CPU seconds of one evaluation of all rules. The systems have the same rules at the same time, each with a Prometheus of its own that
+scrapes the same exporter; a further Prometheus only scrapes, and what it uses is taken off the others. User and system time of all
+threads and child processes is read from `/proc` over whole cycles after everything was found. One rule in a hundred fires; all systems
+found the same alerts, label for label, or there would be no table. The shapes:
 
-## One cycle of evaluation
-
-{rules} alerting rules over {series} series, all evaluated every 10 seconds: half of them
-`rate(m{{service="…"}}[1m]) > …`, half `m{{service="…"}} > …`, each with a selector and a threshold of its own. One rule in a
-hundred fires.
-
-Three Prometheus scrape the same exporter at the same time: one does nothing else, one has the rules in its own rule files, one
-answers Tocsin, which has the same rules as rows. CPU seconds (user and system, all threads) are read from `/proc` over whole
-cycles after the first evaluations; what the first Prometheus uses is taken off the other two. All of it runs side by side.
+- *selectors*: `rate(m{{service="…"}}[1m]) > …`, a rule for each service;
+- *thresholds*: `rate(m[1m]) > …`, one expression with a threshold for each rule;
+- *ratios*: `sum(rate(a_…_total[1m])) / sum(rate(b_…_total[1m])) > …`, metrics of its own for each rule.
 
 {table}
 
-{verdict}
-
-Both found the same {alerts} firing alerts, label for label.
-
 {where}
+- Command: `{command}`
 """

@@ -1,7 +1,7 @@
-"""What is evaluated: services that each expose a few series, and one alerting rule for each service.
+"""What is evaluated: rules of one shape over so many series, of which it is known beforehand which fire.
 
-Rule n looks at service n. Even rules ask for a counter's rate, odd ones compare a gauge; one rule in a hundred fires, for
-every series of its service. No two rules have a threshold or a selector in common.
+Shapes: *selectors* `rate(m{service="…"}[1m]) > …`, a rule for each service; *thresholds* one expression with a threshold for each
+rule; *ratios* of sums over metrics of its own for each rule. One rule in a hundred fires.
 """
 
 from __future__ import annotations
@@ -10,9 +10,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 QUIET, BUSY = 1, 100
-"""What a series shows, or grows by in a second; the thresholds lie between the two."""
+"""What a series grows by in a second; the thresholds of rules that fire lie between the two."""
+
+
+class Shape(StrEnum):
+    """How the rules differ."""
+
+    SELECTORS = "selectors"
+    THRESHOLDS = "thresholds"
+    RATIOS = "ratios"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,54 +40,84 @@ class BenchmarkRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """So many rules over so many series; every service has the same number of series, at least one."""
+    """So many rules of a shape over so many series."""
 
+    shape: Shape
     rules: int
     series: int
 
     def __post_init__(self) -> None:
-        if self.rules < 1 or self.series < self.rules or self.series % self.rules:
-            raise ValueError(f"{self.series} series do not divide among {self.rules} rules; make it a multiple")
+        least = 2 * self.rules if self.shape is Shape.RATIOS else self.rules
+        if self.rules < 1 or self.series < 1 or (self.shape is not Shape.THRESHOLDS and self.series % least):
+            raise ValueError(
+                f"{self.series} series do not divide among {self.rules} rules; make it a multiple of {least}"
+            )
+
+    @property
+    def busy(self) -> int:
+        """How many series are busy where all rules look at the same."""
+        return max(1, self.series // 1000)
 
     @property
     def firing(self) -> int:
-        """How many alerts fire: one rule in a hundred, with all series of its service."""
-        return sum(map(_fires, range(self.rules))) * self._series_per_service
+        """How many alerts fire."""
+        return sum(map(_fires, range(self.rules))) * self._alerts_per_rule
+
+    @property
+    def _alerts_per_rule(self) -> int:
+        match self.shape:
+            case Shape.SELECTORS:
+                return self.series // self.rules
+            case Shape.THRESHOLDS:
+                return self.busy
+            case Shape.RATIOS:
+                return 1
 
     def exposition(self, age: timedelta) -> str:
         """The exporter's answer when it has run for `age`, in the exposition format."""
-        return "\n".join(self._lines(age.total_seconds()))
+        return "\n".join(f"{series} {level * age.total_seconds()}" for series, level in self._series())
 
     def each_rule(self) -> Iterator[BenchmarkRule]:
         """The rules in order."""
         for number in range(self.rules):
-            selector = f'm{{service="s{number}"}}'
-            left = f"rate({selector}[1m])" if _is_rate(number) else selector
-            yield BenchmarkRule(name=f"rule {number}", left=left, threshold=50 + number / 1000)
+            fires = _fires(number)
+            match self.shape:
+                case Shape.SELECTORS:
+                    left, threshold = f'rate(m{{service="s{number}"}}[1m])', 50 + number / 1000
+                case Shape.THRESHOLDS:
+                    left, threshold = "rate(m[1m])", (50 if fires else 150) + number / 1000
+                case Shape.RATIOS:
+                    left = f"sum(rate(a_{number}_total[1m])) / sum(rate(b_{number}_total[1m]))"
+                    threshold = 50 + number / 1000
+            yield BenchmarkRule(name=f"rule {number}", left=left, threshold=threshold)
 
-    @property
-    def _series_per_service(self) -> int:
-        return self.series // self.rules
-
-    def _lines(self, seconds: float) -> Iterator[str]:
-        for number in range(self.rules):
-            level = BUSY if _fires(number) else QUIET
-            value = level * seconds if _is_rate(number) else level
-            for replica in range(self._series_per_service):
-                yield f'm{{service="s{number}",replica="i{replica}"}} {value}'
+    def _series(self) -> Iterator[tuple[str, int]]:
+        match self.shape:
+            case Shape.SELECTORS:
+                for number in range(self.series):
+                    service = number % self.rules
+                    yield f'm{{service="s{service}",replica="i{number // self.rules}"}}', _level(_fires(service))
+            case Shape.THRESHOLDS:
+                for number in range(self.series):
+                    yield f'm{{service="s{number}"}}', _level(number < self.busy)
+            case Shape.RATIOS:
+                for number in range(self.series // 2):
+                    rule, replica = number % self.rules, number // self.rules
+                    yield f'a_{rule}_total{{replica="i{replica}"}}', _level(_fires(rule))
+                    yield f'b_{rule}_total{{replica="i{replica}"}}', QUIET
 
 
 def rule_file(workload: Workload, *, group_size: int = 100) -> str:
-    """The rules as Prometheus reads them: JSON, which is YAML, in groups of its own default interval."""
+    """The rules as Prometheus and vmalert read them: JSON, which is YAML, in groups of its own default interval."""
     written = [{"alert": rule.name, "expr": rule.expr} for rule in workload.each_rule()]
     groups = [written[start : start + group_size] for start in range(0, len(written), group_size)]
     return json.dumps({"groups": [{"name": f"g{index}", "rules": rules} for index, rules in enumerate(groups)]})
 
 
-def _is_rate(number: int) -> bool:
-    return number % 2 == 0
+def _level(busy: bool) -> int:
+    return BUSY if busy else QUIET
 
 
 def _fires(number: int) -> bool:
-    """One in a hundred, an even and an odd one in turn."""
-    return number % 200 in (0, 101)
+    """One in a hundred."""
+    return number % 100 == 0

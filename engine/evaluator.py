@@ -23,7 +23,7 @@ from engine.core.scheduling import Schedule
 from engine.intake import Batch, Intake, StaleUnitError
 from engine.judging import Judge, Judgement
 from engine.loop import guarded
-from engine.memory import Known, Memory
+from engine.memory import Known, Memory, Resting
 from engine.prometheus import QueryErrorKind
 from engine.querying import Querying, Refined
 from engine.refining import Refining
@@ -48,6 +48,18 @@ OUTAGES = frozenset(
     }
 )
 """Failures that say something about the datasource, not about the query."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """What a slot came to: the judgement of each rule that was looked at. Nothing came of the others, in the time `quiet`.
+
+    `resting` are the rules, with their rows, that need not be looked at again as long as they bring nothing.
+    """
+
+    judgements: Mapping[str, Judgement]
+    quiet: timedelta = timedelta(0)
+    resting: Mapping[str, Resting] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,17 +117,17 @@ class Evaluator:
         rules = {name: definitions.rules[name] for name in names}
         known = self.memory.recall(unit, names)
         missed = unit.schedule.missed(unit.last_slot, slot)
-        judgements = self._judge_all(unit.schedule, rules, known, definitions, slot=slot, missed=missed)
-        batch = _batch(slot, rules, judgements, definitions)
-        state = unit_state.encode(judgements)
+        judged = self._judge_all(unit.schedule, rules, known, definitions, slot=slot, missed=missed)
+        batch = _batch(slot, rules, judged.judgements, definitions)
+        state = unit_state.encode(judged.judgements, quiet=judged.quiet)
         try:
             numbers = self.intake.commit(batch, definitions.tree, unit=unit, missed=missed, state=state)
         except StaleUnitError:
             self.memory.forget(unit.id)
             structlog.get_logger("tocsin.evaluator").warning("unit was taken over during its evaluation", unit=unit.id)
             return
-        self.memory.remember(unit, slot, judgements, known, numbers)
-        self._measure(judgements, missed, lateness=(now - slot).total_seconds())
+        self.memory.remember(unit, slot, judged.judgements, known, numbers, resting=judged.resting)
+        self._measure(len(rules), judged.judgements, missed, lateness=(now - slot).total_seconds())
         if batch.changes:
             self.advance()
 
@@ -141,10 +153,10 @@ class Evaluator:
         *,
         slot: datetime,
         missed: int,
-    ) -> dict[str, Judgement]:
+    ) -> Judged:
         datasource = definitions.datasources.get(schedule.datasource)
         if datasource is None:
-            return {}
+            return Judged(judgements={})
         unseen = frozenset(name for name in rules if _never_had_data(known.statuses.get(name)))
         rows = definitions.thresholds
         refined = Refined(since=slot, until=slot + schedule.interval, rows=rows)
@@ -161,7 +173,7 @@ class Evaluator:
             self.datasource_health(datasource.name, failures[0] if len(failures) == len(rules) else None)
         gap = schedule.interval * missed
         deadline = Deadline(self.querying.monotonic)
-        return {
+        judgements = {
             name: self.judge.judge(
                 rule,
                 replies[name],
@@ -173,7 +185,17 @@ class Evaluator:
                 ask=Asking(lambda text: self.querying.one(datasource, text, slot), deadline),
             )
             for name, rule in rules.items()
+            if name in replies.found or not known.is_resting(name, rule, rows.get(name, ()))
         }
+        return Judged(
+            judgements=judgements,
+            quiet=replies.quiet.duration,
+            resting={
+                name: (rules[name], rows.get(name, ()))
+                for name, one in judgements.items()
+                if name not in replies.found and name not in rows and one.is_idle
+            },
+        )
 
     def _read_ranks(self) -> None:
         """The ranks order the levels in what a rule's status says; a flush reads them anew for what it decides."""
@@ -201,10 +223,10 @@ class Evaluator:
             ledger.write(connection, [_set_aside(status) for status in changed])
             rule_status.forget_gone(connection)
 
-    def _measure(self, judgements: Mapping[str, Judgement], missed: int, *, lateness: float) -> None:
+    def _measure(self, rules: int, judgements: Mapping[str, Judgement], missed: int, *, lateness: float) -> None:
         failed = sum(1 for one in judgements.values() if one.error is not None)
         self.metrics.rule_evaluations.labels("error").inc(failed)
-        self.metrics.rule_evaluations.labels("ok").inc(len(judgements) - failed)
+        self.metrics.rule_evaluations.labels("ok").inc(rules - failed)
         self.metrics.evaluation_missed_slots.inc(missed)
         self.metrics.evaluation_lateness.observe(max(0.0, lateness))
 

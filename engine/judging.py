@@ -37,6 +37,11 @@ class Judgement:
     sample_count: int = 0
     duration: timedelta = field(default=timedelta(0))
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is active, nothing changed, and there is nothing to write."""
+        return not (self.alerts or self.changes or self.touched or self.status or self.error)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:

@@ -17,16 +17,30 @@ from engine.store.database import Database
 from engine.store.rule_status import RuleStatus
 from engine.store.units import Unit
 from rules.labels import Labels
+from rules.rule import Rule
+from rules.thresholds import Threshold
+
+Resting = tuple[Rule, tuple[Threshold, ...]]
+"""A rule and its rows, as they were when a slot without samples left nothing to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The active alerts and the status of each rule of a unit, as of its last slot."""
+    """The active alerts and the status of each rule of a unit, as of its last slot.
+
+    `resting` are the rules for which another slot without samples changes nothing: what they are judged by has no clock in it.
+    """
 
     term: int
     last_slot: datetime | None
     alerts: Mapping[str, Mapping[Labels, Alert]] = field(default_factory=dict)
     statuses: Mapping[str, RuleStatus] = field(default_factory=dict)
+    resting: Mapping[str, Resting] = field(default_factory=dict)
+
+    def is_resting(self, rule_id: str, rule: Rule, rows: tuple[Threshold, ...]) -> bool:
+        """Whether the rule need not be judged at a slot at which it brings nothing: it and its rows are the same objects."""
+        known = self.resting.get(rule_id)
+        return known is not None and known[0] is rule and known[1] is rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,9 @@ class Memory:
         known = self._known.get(unit.id)
         if known is None or (known.term, known.last_slot) != (unit.term, unit.last_slot):
             known = Known(term=unit.term, last_slot=unit.last_slot)
+        if not known.alerts.keys() <= (wanted := frozenset(rule_ids)):
+            # Whoever left the unit may come back with another history.
+            known = _only(known, wanted)
         missing = [rule_id for rule_id in rule_ids if rule_id not in known.alerts]
         if not missing:
             return known
@@ -56,19 +73,33 @@ class Memory:
         judgements: Mapping[str, Judgement],
         known: Known,
         numbers: Mapping[alerts.Identity, int],
+        *,
+        resting: Mapping[str, Resting],
     ) -> None:
-        """Keep what was just committed; `numbers` are the rows of alerts that are new."""
+        """Keep what was just committed; `numbers` are the rows of alerts that are new. Who was not judged is as before."""
         fresh = {name: one.status for name, one in judgements.items() if one.status is not None}
+        rested = {name: one for name, one in known.resting.items() if name not in judgements}
         self._known[unit.id] = Known(
             term=unit.term,
             last_slot=slot,
-            alerts={name: _numbered(one, numbers) for name, one in judgements.items()},
-            statuses={name: status for name, status in {**known.statuses, **fresh}.items() if name in judgements},
+            alerts={**known.alerts, **{name: _numbered(one, numbers) for name, one in judgements.items()}},
+            statuses={**known.statuses, **fresh},
+            resting={**rested, **resting},
         )
 
     def forget(self, unit_id: str) -> None:
         """Read this unit anew at its next slot."""
         self._known.pop(unit_id, None)
+
+
+def _only(known: Known, rule_ids: frozenset[str]) -> Known:
+    """What is known, without rules that are not in the unit any more."""
+    return replace(
+        known,
+        alerts={name: one for name, one in known.alerts.items() if name in rule_ids},
+        statuses={name: one for name, one in known.statuses.items() if name in rule_ids},
+        resting={name: one for name, one in known.resting.items() if name in rule_ids},
+    )
 
 
 def _numbered(judgement: Judgement, numbers: Mapping[alerts.Identity, int]) -> Mapping[Labels, Alert]:

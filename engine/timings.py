@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from engine import unit_state
 from engine.core.scheduling import Schedule
-from engine.store import units
+from engine.store import rule_status, units
 from engine.store.door import Connection
 from rules.errors import RulesError
 from rules.rule import Rule
@@ -35,10 +35,13 @@ def timings(
     unit_of = {rule_id: schedule.id for rule_id, schedule in schedules.items()}
     found = units.by_id(connection, set(unit_of.values()))
     states = {unit_id: unit_state.decode(unit.state) for unit_id, unit in found.items() if unit.state is not None}
+    unnamed = [rule_id for rule_id, unit_id in unit_of.items() if rule_id not in states.get(unit_id, {})]
+    # A rule that the blob does not name was quiet, or has never been evaluated: then it has no status either.
+    quiet = rule_status.all_of(connection, unnamed).keys()
     told = {}
     for rule_id, unit_id in unit_of.items():
         if unit_id in found:
-            last = states.get(unit_id, {}).get(rule_id)
+            last = states.get(unit_id, {}).get(unit_state.QUIET if rule_id in quiet else rule_id)
             told[rule_id] = _timing(found[unit_id], last, schedules[rule_id].interval)
     return told
 

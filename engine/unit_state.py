@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
 import msgspec
 
@@ -22,9 +23,14 @@ class RuleTiming(msgspec.Struct, array_like=True, frozen=True):
     values: dict[str, float]
 
 
-def encode(judgements: Mapping[str, Judgement]) -> bytes:
-    """The blob of a slot, by rule id. MessagePack, because JSON has no NaN."""
-    return msgspec.msgpack.encode({name: _timing(one) for name, one in judgements.items()})
+QUIET: Final = ""
+"""Stands for every rule of the unit that the blob does not name: it had no sample and no error."""
+
+
+def encode(judgements: Mapping[str, Judgement], *, quiet: timedelta = timedelta(0)) -> bytes:
+    """The blob of a slot, by rule id; of the rules it does not name, their query took `quiet`. MessagePack: JSON has no NaN."""
+    named = {name: _timing(one) for name, one in judgements.items() if one.sample_count or one.error or one.alerts}
+    return msgspec.msgpack.encode({QUIET: RuleTiming(quiet, 0, None, {}), **named})
 
 
 def decode(state: bytes) -> dict[str, RuleTiming]:

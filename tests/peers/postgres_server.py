@@ -44,6 +44,12 @@ class PostgresServer:
     def url(self) -> str:
         return self._given or f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
 
+    @property
+    def pid(self) -> int:
+        """The id of its first process; all others are its children."""
+        assert self._process is not None, "it was not started here"
+        return self._process.pid
+
     def __enter__(self) -> Self:
         if self._given is None:
             require_peer("initdb", "postgres", *_privilege_programs())
