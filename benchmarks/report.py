@@ -94,10 +94,10 @@ def _ratio(one: float, other: float | None) -> str:
 SECTION = """\
 ## {heading}
 
-CPU seconds of one evaluation of all rules. The systems have the same rules at the same time, each with a Prometheus of its own that
-scrapes the same exporter; a further Prometheus only scrapes, and what it uses is taken off the others. User and system time of all
-threads and child processes is read from `/proc` over whole cycles after everything was found. One rule in a hundred fires; all systems
-found the same alerts, label for label, or there would be no table. The shapes:
+CPU seconds of one evaluation of all rules. The systems have the same rules at the same time, each with a Prometheus of its own
+that scrapes the same exporter; a further Prometheus only scrapes, and what it uses is taken off the others. User and system
+time of all threads and child processes is read from `/proc` over whole cycles after everything was found. One rule in a hundred
+fires; all systems found the same alerts, label for label, or there would be no table. The shapes:
 
 - *selectors*: `rate(m{{service="…"}}[1m]) > …`, a rule for each service;
 - *thresholds*: `rate(m[1m]) > …`, one expression with a threshold for each rule;
