@@ -20,6 +20,7 @@ from api.v1 import (
     explain,
     inhibit_rules,
     notifications,
+    plan,
     reload,
     routes,
     rule_versions,
@@ -70,6 +71,7 @@ _NOUNS: Final = (
     silences,
     alerts,
     explain,
+    plan,
     notifications,
     reload,
 )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Protocol, Typ
 
 import typer
 
-from api.commands import checking, explain, groups, importing, keys, secrets, testing
+from api.commands import checking, explain, groups, importing, keys, plan, secrets, testing
 from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ app = typer.Typer(
 )
 groups.mount(app)
 app.command()(explain.explain)
+app.command()(plan.plan)
 app.command()(checking.check)
 app.command("test")(testing.run_tests)
 

@@ -111,6 +111,15 @@ class Planner:
         known.timed = any(one.timed for one in known.rules.values())
         return known.plan
 
+    def look(self, unit: str, rules: Mapping[str, Rule], refined: Refined, *, batch: int) -> Plan:
+        """The plan for these rules: the unit's own if it is for just them, else one that is not remembered."""
+        known = self._units.get(unit)
+        if known is not None and known.plan.requests and known.rules.keys() == rules.keys():
+            return known.plan
+        stranger = Planner(together=self.together)
+        stranger._experience = self._experience
+        return stranger.plan(unit, rules, refined, batch=batch)
+
     def counts(self, unit: str, rules: Iterable[Rule], *, batch: int = 1) -> Plan:
         """The plan of the queries that count what the left sides of these rules have, whatever the values."""
         questions = [Question.of(rule.id, asked) for rule in rules if (asked := _count(rule)) is not None]

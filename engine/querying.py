@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from engine.clock import Clock
 from engine.core import planning
 from engine.core.failover import Server
-from engine.planner import Planner, Refined
+from engine.planner import Plan, Planner, Refined
 from engine.prometheus import Answer, QueryError
 from engine.replies import Replies, Reply, replies
 from engine.servers import Servers, together
@@ -106,6 +106,13 @@ class Querying:
         )
         counted = {rule.id: _seen(told.quiet, counts[rule.id]) for rule in wanting if query.left_side(rule) is not None}
         return Replies(found={**told.found, **counted, **whole}, quiet=told.quiet)
+
+    def planned(self, unit: str, datasource: str, rules: Mapping[str, Rule], refined: Refined) -> Plan:
+        """How the rules of the unit are asked; as this process last asked them, if it does."""
+        with self._guard:
+            connected = self._connected.get(datasource)
+        batch = 1 if connected is None or connected.batch is None else connected.batch
+        return self.planner.look(unit, rules, refined, batch=batch)
 
     def values(self, datasource: Datasource, rule: Rule, at: datetime) -> Reply:
         """Every series of the rule's left side at `at`, whatever its value; none where the rule does not split."""

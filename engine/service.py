@@ -34,6 +34,7 @@ from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
 from engine.planner import Planner
+from engine.plans import PlannedQuery, plans
 from engine.posting import Posting
 from engine.present import Present
 from engine.publishing import Publishing
@@ -146,6 +147,11 @@ class Service:
     def trial(self, rule: Rule) -> Trial:
         """Evaluate a rule once, without effects."""
         return self.trials.trial(rule)
+
+    def plans(self, connection: Connection) -> list[PlannedQuery]:
+        """Which rules share which query, and why the others do not. Nothing is asked for it."""
+        definitions = self.feed.refresh(connection)
+        return plans(definitions, self.querying, self.rota.schedule_of, self.database.now(connection))
 
     def timings(self, connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
         """When these rules were last evaluated and will be next; a rule nobody evaluates is absent."""

@@ -23,6 +23,7 @@ from engine.health import Component
 from engine.importing import Imported, ImportRefusedError
 from engine.intake import Intake
 from engine.muting import Muting
+from engine.plans import PlannedQuery
 from engine.posting import Posting
 from engine.service import Service
 from engine.settings import Listen
@@ -96,6 +97,7 @@ class StandIn:
     servers: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     governed: Effective = field(default_factory=Effective)
     reloaded: Imported | ImportRefusedError = field(default_factory=lambda: Imported(plan=Plan()))
+    planned: list[PlannedQuery] = field(default_factory=list)
     reloads: list[bool] = field(default_factory=list)
 
     @property
@@ -119,6 +121,9 @@ class StandIn:
     def trial(self, rule: Rule) -> Trial:
         self.tried.append(rule)
         return self.answer
+
+    def plans(self, _connection: Connection) -> list[PlannedQuery]:
+        return list(self.planned)
 
     def timings(self, _connection: Connection, rules: Collection[Rule]) -> Mapping[str, Timing]:
         return {rule.id: self.clocks[rule.id] for rule in rules if rule.id in self.clocks}

@@ -63,6 +63,7 @@ GET /api/v1/alerts
 GET /api/v1/alerts/{fingerprint}
 GET /api/v1/alerts/{fingerprint}/explain
 POST /api/v1/explain
+GET /api/v1/plan
 GET /api/v1/notifications
 GET /api/v1/notifications/{notification_id}
 GET /prometheus/api/v1/rules

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from api.scopes import needed
-from engine.store.database import Database
+from engine.core.planning import Means
+from engine.plans import PlannedQuery
 from tests.api.stand_in import StandIn, alert, store_alerts
 from tests.store import messages
 
@@ -21,8 +22,12 @@ EXAMPLE: Final = re.compile(r"^```http example\n(.*?)^```\n\n^```json (\d+)\n(.*
 OPERATION: Final = re.compile(r"^\| `([A-Z]+) (/[^`]*)` \| (\S+) \| \S", re.MULTILINE)
 
 
-def seeded(database: Database) -> None:
-    """What the examples find: an alert that fires and was told to Slack."""
+def seeded(engine: StandIn) -> None:
+    """What the examples find: an alert that fires and was told to Slack, and two rules that share a query."""
+    database = engine.database
+    text = '(m{s=~"a|b"}\n) > 1'
+    where = {"unit": "default/60s+0s@7.5s", "datasource": "default", "query": text}
+    engine.planned.append(PlannedQuery(**where, means=Means.UNION, rules=("a", "b"), labels=("s",)))  # type: ignore[arg-type]
     store_alerts(database, alert("cpu", instance="db-1", severity="critical"))
     group = messages.group(database, "examples", [1])
     message = messages.message(database, group, firing=[1])
@@ -74,7 +79,7 @@ def test_every_noun_has_an_example(api: TestClient) -> None:
 def test_the_application_answers_the_examples_one_after_the_other_as_the_page_says(
     api: TestClient, engine: StandIn
 ) -> None:
-    seeded(engine.database)
+    seeded(engine)
     wrong = []
     for written, status, told in EXAMPLE.findall(PAGE):
         answered = send(api, written)
