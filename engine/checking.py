@@ -6,7 +6,7 @@ Prometheus is asked what the files cannot tell: whether there are series that a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,14 +14,14 @@ from typing import Final, Protocol
 
 from engine import importing
 from engine.prometheus import Answer
-from rules import durations, go_strings, lints, promql
-from rules.errors import PromqlError
+from rules import durations, go_strings, lints, promql, query
+from rules.errors import RulesError
 from rules.formats import prometheus_yaml
 from rules.formats.prometheus_yaml import Entry, Linting, Recording
 from rules.formats.reading import Flaw
 from rules.labels import METRIC_NAME, SEVERITY
 from rules.lints import Lint
-from rules.problems import Odd, Problem, Severity
+from rules.problems import Odd, Problem, Severity, check_rule
 from rules.promql_tree import Binary, Call, Matcher, Selector, Tree, children, tree
 from rules.rule import Rule
 
@@ -58,6 +58,20 @@ class Checked:
     remarks: tuple[Remark, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A rule of a database, which has no line: its flaws are told by its id, at line 0."""
+
+    declares: Rule
+
+    def flaw(self, problem: Problem) -> Flaw:
+        """The problem as one of this rule."""
+        rule = self.declares
+        at = "" if problem.position is None else f" (at character {problem.position})"
+        told = replace(problem, message=f"{rule.name}: {problem.field}: {problem.message}{at}")
+        return Flaw(file=rule.id, line=0, column=0, problem=told)
+
+
 class Asked(Protocol):
     """Answers PromQL. Raises QueryError."""
 
@@ -75,6 +89,15 @@ def check(files: Sequence[Path], linting: Linting, live: Live | None = None) -> 
         remarks = sorted([*map(_remark, flaws), *more], key=lambda one: (one.flaw.line, one.flaw.column))
         chosen = (one for one in remarks if one.lint is None or one.lint in linting.chosen)
         yield Checked(file=file, rules=len(entries), remarks=tuple(chosen))
+
+
+def check_stored(rules: Iterable[Rule], linting: Linting, live: Live | None = None) -> Iterator[Remark]:
+    """What there is to say about rules of a database, one after the other. Raises QueryError as `check` does."""
+    for rule in rules:
+        stored = Stored(declares=rule)
+        yield from (_remark(stored.flaw(problem)) for problem in check_rule(rule, linting.of_rule))
+        more = live.remarks([stored], ()) if live else ()
+        yield from (one for one in more if one.lint in linting.chosen)
 
 
 def _parsed(file: Path, linting: Linting) -> tuple[tuple[Entry, ...], tuple[Flaw, ...]]:
@@ -97,7 +120,7 @@ def _remark(flaw: Flaw) -> Remark:
             return Remark(flaw=flaw, level=Level.WARNING, lint=Lint.OTHER)
 
 
-def _odd(entry: Entry, lint: Lint, field: str, message: str) -> Remark:
+def _odd(entry: Entry | Stored, lint: Lint, field: str, message: str) -> Remark:
     problem = Odd(severity=Severity.WARNING, field=field, message=message, lint=lint)
     return Remark(flaw=entry.flaw(problem), level=Level.WARNING, lint=lint)
 
@@ -131,14 +154,15 @@ class Live:
     at: datetime
     known: dict[str, Answer] = field(default_factory=dict)
 
-    def remarks(self, entries: Iterable[Entry], recorded: Iterable[str]) -> Iterator[Remark]:
+    def remarks(self, entries: Iterable[Entry | Stored], recorded: Iterable[str]) -> Iterator[Remark]:
         """What the server's data make odd. `recorded` are series that rules of the same files will write."""
         ours = frozenset(recorded)
         for entry in entries:
             try:
-                expression = tree(entry.declares.expr or "0")
-            except PromqlError:
-                continue  # It parses, but is too deep to reason about.
+                rule = entry.declares
+                expression = tree(query.query_text(rule) if isinstance(rule, Rule) else rule.expr)
+            except RulesError:
+                continue  # It does not parse, which is told elsewhere, or is too deep to reason about.
             for selector in dict.fromkeys(_looked_for(expression)):
                 if selector.name not in ours and selector.name not in lints.OWN_SERIES:
                     yield from (_odd(entry, Lint.NO_SERIES, "expr", why) for why in self._no_series(selector))

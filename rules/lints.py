@@ -280,6 +280,6 @@ def _own_series(expression: Tree) -> Iterator[Finding]:
         if name in OWN_SERIES:
             message = (
                 f"{name} has the alerts that Prometheus itself evaluates, and those of Tocsin's rules are not among "
-                "them; have Prometheus scrape Tocsin's /metrics/alerts, or keep the rules it looks at in Prometheus"
+                "them; keep the rules it looks at in Prometheus, or look at the series that they look at"
             )
             yield Finding(lint=Lint.ALERTS_SERIES, field="expr", message=message)

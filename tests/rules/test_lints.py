@@ -152,10 +152,10 @@ def test_a_label_that_is_made_of_itself_is_told_what_dropped_it() -> None:
         ("ALERTS_total > 0", []),
     ],
 )
-def test_a_rule_that_reads_prometheus_own_alerts_is_told_where_tocsins_are(expr: str, names: list[str]) -> None:
+def test_a_rule_that_reads_prometheus_own_alerts_is_told_what_becomes_of_them(expr: str, names: list[str]) -> None:
     found = told(a_rule(expr), Lint.ALERTS_SERIES)
     assert [message.split()[0] for message in found] == names
-    assert all("/metrics/alerts" in message for message in found)
+    assert all("keep the rules it looks at in Prometheus" in message for message in found)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,12 @@ import typer
 from typer.testing import CliRunner, Result
 
 from api.commands import checking
+from api.schemas.rules import StatusOut, described
 from engine.private_prometheus import PrivatePrometheus
 from rules.formats import series_notation
 from rules.lints import Lint
+from rules.rule import Condition, Rule
+from tests.api.commands.asking import page, serving, tocsin
 from tests.architecture.sources import ROOT
 from tests.peers.require import find_binary, require_peer
 
@@ -160,6 +163,40 @@ def test_remarks_come_as_json_when_asked_for(folder: Folder) -> None:
     ]
     assert found[1]["file"].endswith("rules.yml")
     assert (found[1]["line"], found[1]["column"]) == (1, 45)
+
+
+def test_the_rules_of_a_running_tocsin_are_checked_and_told_by_their_ids(prometheus: str) -> None:
+    rules = [
+        Rule(id="gone", name="Gone", expr="count(up) == 0", hold=timedelta(minutes=1)),
+        Rule(id="cpu", name="Cpu", metric_name="nothing", condition=Condition.ABOVE, threshold=5.0),
+        Rule(id="fine", name="Fine", expr="up == 0", hold=timedelta(minutes=1)),
+        Rule(id="broken", name="Broken", expr="up ==", hold=timedelta(minutes=1)),
+    ]
+    items = [described(rule, StatusOut()).model_dump(mode="json", by_alias=True) for rule in rules]
+    with serving({"GET /rules": page(*items)}) as server:
+        told = tocsin("check", "--rules", "--prometheus", prometheus, url=server.url)
+        as_json = tocsin("check", "--rules", "--lint", "never-true", "--format", "json", url=server.url)
+    found = [
+        re.findall(r"^(\w+): (\w+): (?:\w+): (\w+): .*?(?:\[([a-z-]+)\])?$", line)[0] for line in told.out.splitlines()
+    ]
+    assert found == [
+        ("gone", "warning", "expr", "never-true"),
+        ("cpu", "warning", "for", "missing-for"),
+        ("cpu", "warning", "expr", "no-series"),
+        ("broken", "error", "expr", ""),
+    ]
+    assert (told.status, "4 rules: 1 error, 3 warnings" in told.err) == (1, True)
+    assert [(one["rule"], one["line"], one["lint"]) for one in as_json.json] == [
+        ("gone", None, "never-true"),
+        ("broken", None, None),
+    ]
+
+
+def test_files_and_rules_are_one_or_the_other(folder: Folder) -> None:
+    for arguments in ((), ("--rules", "rules.yml")):
+        told = folder.ask(*arguments)
+        assert told.exit_code == 2
+        assert "name rule files to check, or say --rules" in told.stderr
 
 
 LIVE = [
