@@ -22,6 +22,7 @@ from engine.muting import Muting
 from engine.muting import entries as muting_entries
 from engine.publishing import Publishing
 from engine.replacing import Replacing
+from engine.silencing import Silencing
 from engine.store import alerts as alert_rows
 from engine.store import channel_state, groups, ledger, outbox
 from engine.store.database import Database
@@ -47,6 +48,7 @@ class Dispatcher:
     muting: Muting
     publishing: Publishing
     replacing: Replacing
+    silencing: Silencing
     telling: Telling
     metrics: Metrics
     advance: Callable[[], None]
@@ -57,6 +59,7 @@ class Dispatcher:
     def tick(self) -> datetime | None:
         """Flush every group that is due; answers when the next one is."""
         definitions = self.publishing.publish()
+        self.silencing.settle(definitions)
         walking = self.replacing.walk(definitions)
         with self.database.read() as connection:
             now = self.database.now(connection)

@@ -54,6 +54,7 @@ class Muting:
             inhibitors=self._inhibitors(connection, stored, definitions.inhibit_rules),
             higher=_higher(connection, stored, definitions),
             intervals=_intervals(stored, definitions, now, policy),
+            defined=definitions.time_intervals,
         )
 
     def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:
@@ -144,7 +145,8 @@ def muters_of(every: Iterable[Mute]) -> tuple[Muter, ...]:
 
 def _entry(group: Group, at: datetime, found: Mutes, numbers: list[int]) -> Entry:
     first, *others = found[numbers[0]]
-    detail: dict[str, object] = {"by": first.by, "until": None if first.until is None else first.until.isoformat()}
+    until = None if first.until is None else first.until.isoformat()
+    detail: dict[str, object] = {"by": first.by, "version": first.version, "until": until, "said": first.said}
     if others:
         detail["also"] = [{"kind": mute.kind.value, "by": mute.by} for mute in others]
     if first.source is not None:

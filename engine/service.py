@@ -44,6 +44,7 @@ from engine.rota import Rota
 from engine.rule_files import RuleFiles
 from engine.sender import Sender
 from engine.settings import Delivery, Planning, Settings
+from engine.silencing import Silencing
 from engine.store import schema
 from engine.store.database import Database, connect
 from engine.store.definitions import DefinitionFeed
@@ -386,6 +387,7 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         muting=parts.muting,
         publishing=Publishing(database=parts.database, feed=parts.feed),
         replacing=Replacing(database=parts.database, external=parts.settings.external_labels),
+        silencing=Silencing(database=parts.database, external=parts.settings.external_labels),
         telling=Telling(
             parts.settings.external_url, shown(parts.settings.prometheus_url), parts.settings.external_labels
         ),

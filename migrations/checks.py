@@ -183,6 +183,16 @@ def silences(dialect: str) -> list[sa.CheckConstraint]:
     )
 
 
+def silence_kinds(dialect: str) -> list[sa.CheckConstraint]:
+    """What kind of silence it is: a list of intervals, and two switches."""
+    return _named(
+        {
+            "time_intervals": _json_is("time_intervals", "array", dialect),
+            **_switches(dialect, "until_resolved", "force"),
+        }
+    )
+
+
 def thresholds(dialect: str) -> list[sa.CheckConstraint]:
     """A threshold row compares with numbers, for a span that is one, in a time that ends after it begins."""
     return _named(

@@ -15,13 +15,12 @@ from api.alertmanager.answers import Service, answer, body_of, nothing, refusal,
 from api.alertmanager.asked import matchers, truth
 from api.alertmanager.posted_silence import Posted, SchemaError, read
 from api.alertmanager.standing import time_text
-from api.schemas.silences import expired
 from engine.store import silences as store
 from engine.store.api_keys import Scope
 from engine.store.door import Connection, holding
 from rules.errors import RulesError
 from rules.matchers import Matcher
-from rules.silences import Silence, SilenceState, can_become, check
+from rules.silences import Silence, SilenceState, can_become, check, expired
 
 router = APIRouter()
 
@@ -39,15 +38,15 @@ def list_silences(service: Service, request: Request) -> Response:
     wanted = matchers(words.getlist("filter"))
     states = {state for state in _STATES if truth(words.getlist(state.value))}
     with service.database.read() as connection:
-        now = service.database.now(connection)
+        now, intervals = service.database.now(connection), service.feed.refresh(connection).time_intervals
         found = [
             one
             for one in _every(connection)
-            if one.state(now) in states and one.ends_at > now - RETENTION and _names(one, wanted)
+            if one.state(now, intervals) in states and one.ends_at > now - RETENTION and _names(one, wanted)
         ]
         changed = store.changed_at(connection, [one.id for one in found])
-    found.sort(key=lambda one: _place(one, now))
-    return answer([_document(one, changed[one.id], now) for one in found])
+    found.sort(key=lambda one: _place(one, one.state(now, intervals)))
+    return answer([_document(one, changed[one.id], one.state(now, intervals)) for one in found])
 
 
 @router.post("/api/v2/silences")
@@ -79,9 +78,9 @@ def read_silence(service: Service, silence_id: str) -> Response:
         found = store.get(connection, silence_id)
         if found is None:
             return _missing(silence_id)
-        now = service.database.now(connection)
+        now, intervals = service.database.now(connection), service.feed.refresh(connection).time_intervals
         changed = store.changed_at(connection, [silence_id])
-    return answer(_document(found, changed[silence_id], now))
+    return answer(_document(found, changed[silence_id], found.state(now, intervals)))
 
 
 @router.delete("/api/v2/silence/{silence_id}")
@@ -111,6 +110,10 @@ def _stored(connection: Connection, posted: Posted, before: Silence | None, auth
         ends_at=posted.ends_at,
         created_by=posted.created_by if author is None else author,
         comment=posted.comment,
+        time_intervals=() if before is None else before.time_intervals,
+        until_resolved=before is not None and before.until_resolved,
+        # Alertmanager takes matchers that only leave some out, and its tools are not to be told otherwise.
+        force=True,
         team="" if before is None else before.team,
         origin="api" if before is None else before.origin,
     )
@@ -141,8 +144,7 @@ def _names(silence: Silence, wanted: Sequence[Matcher]) -> bool:
     return all(matcher in silence.matchers for matcher in wanted)
 
 
-def _place(silence: Silence, now: datetime) -> tuple[int, float]:
-    state = silence.state(now)
+def _place(silence: Silence, state: SilenceState) -> tuple[int, float]:
     match state:
         case SilenceState.ACTIVE:
             moment = silence.ends_at.timestamp()
@@ -153,10 +155,10 @@ def _place(silence: Silence, now: datetime) -> tuple[int, float]:
     return _STATES.index(state), moment
 
 
-def _document(silence: Silence, changed_at: datetime, now: datetime) -> Mapping[str, object]:
+def _document(silence: Silence, changed_at: datetime, state: SilenceState) -> Mapping[str, object]:
     return {
         "id": silence.id,
-        "status": {"state": silence.state(now).value},
+        "status": {"state": state.value},
         "updatedAt": time_text(changed_at),
         "comment": silence.comment,
         "createdBy": silence.created_by,

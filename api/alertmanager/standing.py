@@ -125,7 +125,11 @@ class View:
 
     def _suspicion(self) -> Callable[[Shown], bool]:
         """Whether something may keep an alert quiet: cheap to ask, and never wrongly no."""
-        silences = [one for one in self.definitions.silences if one.state(self.now) is SilenceState.ACTIVE]
+        silences = [
+            one
+            for one in self.definitions.silences
+            if one.state(self.now, self.definitions.time_intervals) is SilenceState.ACTIVE
+        ]
         rules, levels = self.definitions.inhibit_rules, self.definitions.thresholds
 
         def may_be_quiet(one: Shown) -> bool:

@@ -10,7 +10,7 @@ import typer
 from api.commands import completion, definitions, matching, options
 from api.commands.nouns import ALERT
 from api.commands.output import Format
-from api.commands.silences import Comment, Duration, show_silence
+from api.commands.silences import Comment, MaybeDuration, UntilResolved, lasting, show_silence
 
 app = typer.Typer()
 
@@ -62,17 +62,20 @@ def get(fingerprint: Fingerprint, output: options.Output = Format.TABLE, url: op
 @app.command()
 def silence(
     fingerprint: Fingerprint,
-    duration: Duration = "1h",
+    duration: MaybeDuration = None,
     comment: Comment = "",
     *,
+    until_resolved: UntilResolved = False,
     dry_run: options.DryRun = False,
     output: options.Output = Format.TABLE,
     url: options.Url = None,
 ) -> None:
-    """Silence exactly this alert's labels, from now on for a while."""
+    """Silence exactly this alert's labels, from now on for a while, or until it has resolved."""
     from api.commands.connection import connect, segment
 
-    wish = {"duration": duration, **({"comment": comment} if comment else {})}
+    lasts = lasting(duration, until_resolved=until_resolved)
+    optional = {"duration": lasts, "comment": comment, "until_resolved": until_resolved}
+    wish = {name: value for name, value in optional.items() if value}
     parameters = (("dry_run", "true"),) if dry_run else ()
     path = f"{ALERT.path}/{segment(fingerprint)}/silence"
     show_silence(connect(url).call("POST", path, wish, parameters=parameters).body, output)

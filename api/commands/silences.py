@@ -23,8 +23,23 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+KEPT = ("matchers", "comment", "created_by", "time_intervals", "until_resolved", "force", "team")
+"""What an update leaves as it is."""
+
 Comment = Annotated[str, typer.Option("--comment", "-c", help="Why; others will read it.")]
-Duration = Annotated[str, typer.Option("--duration", "-d", help="For how long, such as 30m or 2h.")]
+MaybeDuration = Annotated[
+    str | None,
+    typer.Option("--duration", "-d", help="For how long, such as 30m or 2h.  [default: 1h]", show_default=False),
+]
+During = Annotated[
+    list[str] | None,
+    typer.Option("--during", metavar="INTERVAL", help="Only while this time interval is on; may be given again."),
+]
+UntilResolved = Annotated[
+    bool,
+    typer.Option("--until-resolved", help="Until the alerts it covers now have resolved; the duration is the most."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Also when it covers nearly everything.")]
 Author = Annotated[str, typer.Option("--author", "-a", help="Who asks for it; by default whose key it is.")]
 
 
@@ -57,11 +72,14 @@ def get(key: options.Key, output: options.Output = Format.TABLE, url: options.Ur
 @app.command()
 def add(
     matchers: options.Matchers,
-    duration: Duration = "1h",
+    duration: MaybeDuration = None,
     comment: Comment = "",
     author: Author = "",
-    starts_at: Annotated[str, typer.Option("--starts-at", help="An RFC 3339 time; now by default.")] = "",
     *,
+    starts_at: Annotated[str, typer.Option("--starts-at", help="An RFC 3339 time; now by default.")] = "",
+    during: During = None,
+    until_resolved: UntilResolved = False,
+    force: Force = False,
     dry_run: options.DryRun = False,
     output: options.Output = Format.TABLE,
     url: options.Url = None,
@@ -69,11 +87,44 @@ def add(
     """Ask for quiet over the alerts that all matchers match."""
     from api.commands.connection import connect
 
-    optional = {"comment": comment, "created_by": author, "starts_at": starts_at}
+    optional: Fields = {
+        "comment": comment,
+        "created_by": author,
+        "starts_at": starts_at,
+        "time_intervals": during,
+        "duration": lasting(duration, until_resolved=until_resolved),
+        "until_resolved": until_resolved,
+        "force": force,
+    }
     given = {name: value for name, value in optional.items() if value}
-    wish = {"matchers": matching.parsed(matchers), "duration": duration, **given}
+    wish = {"matchers": matching.parsed(matchers), **given}
     parameters = (("dry_run", "true"),) if dry_run else ()
     show_silence(connect(url).call("POST", SILENCE.path, wish, parameters=parameters).body, output)
+
+
+@app.command()
+def update(
+    key: options.Key,
+    duration: MaybeDuration = None,
+    comment: Annotated[str | None, typer.Option("--comment", "-c", help="Another comment.")] = None,
+    ends_at: Annotated[str | None, typer.Option("--ends-at", help="Another end, an RFC 3339 time.")] = None,
+    *,
+    dry_run: options.DryRun = False,
+    output: options.Output = Format.TABLE,
+    url: options.Url = None,
+) -> None:
+    """Let a silence last --duration from its beginning, or until --ends-at. One that is over is asked for anew, from now on."""
+    from api.commands.connection import connect, segment
+
+    engine, path = connect(url), f"{SILENCE.path}/{segment(key)}"
+    standing = engine.get(path)
+    kept = {name: standing[name] for name in KEPT}
+    if standing["state"] != State.EXPIRED:
+        kept["starts_at"] = standing["starts_at"]
+    end = {"duration": duration} if duration else {"ends_at": ends_at or standing["ends_at"]}
+    wish = {**kept, **end, **({} if comment is None else {"comment": comment})}
+    parameters = (("dry_run", "true"),) if dry_run else ()
+    show_silence(engine.call("PUT", path, wish, parameters=parameters).body, output)
 
 
 @app.command()
@@ -107,6 +158,11 @@ def preview(matchers: options.Matchers, output: options.Output = Format.TABLE, u
     show(answer, output, people)
 
 
+def lasting(duration: str | None, *, until_resolved: bool) -> str | None:
+    """The duration to ask for: an hour where none is given, and none where the alerts say when it ends."""
+    return duration or (None if until_resolved else "1h")
+
+
 def show_silence(answer: Fields, output: Format) -> None:
     """A silence made, or as it would be made."""
     result: Any = answer.get("result") if answer.get("dry_run") else answer
@@ -117,8 +173,23 @@ def show_silence(answer: Fields, output: Format) -> None:
         count = silence.get("matched_alerts")
         named = "" if answer.get("dry_run") else f" {words.plain(silence.get('id'))}"
         alerts = "alert" if count == 1 else "alerts"
-        say(f"silence{named} {would} {count} {alerts} now, until {words.plain(silence.get('ends_at'))}")
+        say(f"silence{named} {would} {count} {alerts} now, {_extent(silence)}")
+        if silence.get("replaces"):
+            note(f"this is a silence of its own: {words.plain(silence['replaces'])} was ended")
         if silence.get("note") and count:
             note(words.printable(str(silence["note"])))
 
     show(answer, output, people)
+
+
+def _extent(silence: Fields) -> str:
+    """For how long, in words."""
+    end = f"until {words.plain(silence.get('ends_at'))}"
+    if silence.get("until_resolved"):
+        end = f"until they have resolved, {words.plain(silence.get('ends_at'))} at the latest"
+    intervals = silence.get("time_intervals")
+    return (
+        f"{end}, within {', '.join(map(words.plain, intervals))} only"
+        if isinstance(intervals, list) and intervals
+        else end
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from api.schemas.fields import Duration, Input, Measured, Output, Text, example
 from engine.core.alert import Alert, State
@@ -110,8 +110,9 @@ class AlertAnswer(AlertOut):
 
 
 class QuietIn(Input):
-    """A wish to silence exactly this alert's labels, from now on."""
+    """A wish to silence exactly this alert's labels, from now on: for a while, or until it has resolved."""
 
     model_config = example({"duration": "2h", "comment": "disk is being replaced"})
-    duration: Duration
+    duration: Duration | None = None
     comment: Text = ""
+    until_resolved: StrictBool = False

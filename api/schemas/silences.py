@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Final
+
+from pydantic import Field, StrictBool
 
 from api.schemas.alerts import EXAMPLE as ALERT_EXAMPLE
 from api.schemas.alerts import AlertOut
@@ -15,7 +17,8 @@ from api.schemas.rules import ALERTS_SHOWN, Key
 from engine.core.alert import Alert
 from rules.errors import SilenceError
 from rules.matchers import Matcher
-from rules.silences import Silence, SilenceState
+from rules.silences import LONGEST_WAIT, Silence, SilenceState
+from rules.time_intervals import TimeInterval
 
 NOTE: Final = (
     "A silence keeps notifications back from now on; it does not close an incident that is already open. "
@@ -30,18 +33,25 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "ends_at": "2026-11-21T14:00:00Z",
     "comment": "disk is being replaced",
     "created_by": "ana",
+    "time_intervals": [],
+    "until_resolved": False,
+    "force": False,
     "team": "sre",
 }
 
 
 class SilenceIn(Input):
-    """A silence as it is sent. It begins now unless `starts_at` says otherwise, and ends at `ends_at` or after `duration`."""
+    """A silence as it is sent. It begins now unless `starts_at` says otherwise, and ends at `ends_at` or after `duration`.
+
+    With `time_intervals` it holds only while one of them is on. With `until_resolved` it ends with the alerts it covers when it
+    begins, after 30 days at the latest where no end is given. `force` is for matchers that cover nearly everything.
+    """
 
     model_config = example(
         {"matchers": '{instance="db-1"}', "duration": "2h", "comment": "disk is being replaced", "team": "sre"}
     )
     read_only: ClassVar[frozenset[str]] = frozenset(
-        {"origin", "version", "state", "matched_alerts", "note", "problems"}
+        {"origin", "version", "state", "matched_alerts", "note", "problems", "replaces"}
     )
     id: Key | None = None
     matchers: Matchers
@@ -50,6 +60,9 @@ class SilenceIn(Input):
     duration: Duration | None = None
     comment: Text = ""
     created_by: Text = ""
+    time_intervals: list[Text] = Field(default_factory=list)
+    until_resolved: StrictBool = False
+    force: StrictBool = False
     team: Text = ""
 
     def to_silence(self, silence_id: str, before: Silence | None, *, author: str, now: datetime) -> Silence:
@@ -69,6 +82,9 @@ class SilenceIn(Input):
             ends_at=ends_at,
             comment=self.comment,
             created_by=self.created_by or stands.created_by,
+            time_intervals=tuple(self.time_intervals),
+            until_resolved=self.until_resolved,
+            force=self.force,
             team=self.team,
         )
 
@@ -77,16 +93,29 @@ class SilenceIn(Input):
         return tuple(field.matcher() for field in self.matchers)
 
     def _end(self, starts_at: datetime) -> datetime:
+        if self.until_resolved and self.ends_at is None and self.duration is None:
+            return starts_at + LONGEST_WAIT
         if (self.ends_at is None) == (self.duration is None):
             raise SilenceError('give the end once: ends_at, or duration such as "2h"', field="ends_at")
         return starts_at + self.duration if self.duration is not None else self.ends_at or starts_at
 
 
 class SilenceOut(Output):
-    """A silence as it stands; `matched_alerts` counts the active alerts its matchers cover now, 0 once it has expired."""
+    """A silence as it stands; `matched_alerts` counts the active alerts its matchers cover now, 0 once it has expired.
+
+    `replaces` is the id of the silence it was an edit of, where the edit made a new one.
+    """
 
     model_config = example(
-        {**_EXAMPLE, "origin": "api", "version": 1, "state": "active", "matched_alerts": 1, "note": NOTE}
+        {
+            **_EXAMPLE,
+            "origin": "api",
+            "version": 1,
+            "state": "active",
+            "matched_alerts": 1,
+            "replaces": None,
+            "note": NOTE,
+        }
     )
     id: str
     matchers: list[MatcherField]
@@ -94,11 +123,15 @@ class SilenceOut(Output):
     ends_at: datetime
     comment: str
     created_by: str
+    time_intervals: list[str]
+    until_resolved: bool
+    force: bool
     team: str
     origin: str
     version: int
     state: SilenceState
     matched_alerts: int
+    replaces: str | None = None
     note: str = NOTE
 
 
@@ -133,11 +166,16 @@ def document(silence: Silence) -> dict[str, object]:
         "ends_at": silence.ends_at.isoformat(),
         "comment": silence.comment,
         "created_by": silence.created_by,
+        "time_intervals": list(silence.time_intervals),
+        "until_resolved": silence.until_resolved,
+        "force": silence.force,
         "team": silence.team,
     }
 
 
-def described(silence: Silence, *, matched: int, now: datetime) -> SilenceOut:
+def described(
+    silence: Silence, *, matched: int, now: datetime, intervals: Mapping[str, TimeInterval], replaces: str | None = None
+) -> SilenceOut:
     """The silence as it stands at `now`."""
     return SilenceOut(
         id=silence.id,
@@ -146,20 +184,13 @@ def described(silence: Silence, *, matched: int, now: datetime) -> SilenceOut:
         ends_at=silence.ends_at,
         comment=silence.comment,
         created_by=silence.created_by,
+        time_intervals=list(silence.time_intervals),
+        until_resolved=silence.until_resolved,
+        force=silence.force,
         team=silence.team,
         origin=silence.origin,
         version=silence.version,
-        state=silence.state(now),
+        state=silence.state(now, intervals),
         matched_alerts=matched,
+        replaces=replaces,
     )
-
-
-def expired(silence: Silence, now: datetime) -> Silence:
-    """The silence ended at `now`; one that is over already stays as it is.
-
-    Both ends of a silence are inclusive, so it must end a moment before `now` to be over at `now`.
-    """
-    moment = timedelta(microseconds=1)
-    if silence.state(now) is SilenceState.EXPIRED:
-        return silence
-    return replace(silence, starts_at=min(silence.starts_at, now - 2 * moment), ends_at=now - moment)

@@ -22,7 +22,7 @@ from engine.core.external import outward
 from engine.core.muting import Mutes
 from engine.store import alerts as store
 from engine.store.door import Connection
-from rules.errors import MatcherError
+from rules.errors import MatcherError, SilenceError
 from rules.labels import Labels
 from rules.matchers import Matcher, Operator, parse_matchers
 
@@ -73,11 +73,15 @@ def read_alert(fingerprint: str, service: Service) -> AlertAnswer:
 def silence_alert(
     fingerprint: str, body: QuietIn, write: Writing, response: Response
 ) -> SilenceOut | DryRun[SilenceOut]:
-    """Silence exactly this alert's labels, from now on for a while."""
+    """Silence exactly this alert's labels, from now on for a while, or until the alert has resolved."""
+    if body.duration is None and not body.until_resolved:
+        raise SilenceError('say for how long, such as "2h", or set until_resolved', field="duration")
     with write.service.database.read() as connection:
         alert = _named(connection, fingerprint)[0]
     exactly = [MatcherField.of(Matcher(name, Operator.EQUAL, value)) for name, value in alert.labels.items()]
-    wish = SilenceIn.model_construct(matchers=exactly, duration=body.duration, comment=body.comment)
+    wish = SilenceIn.model_construct(
+        matchers=exactly, duration=body.duration, comment=body.comment, until_resolved=body.until_resolved
+    )
     if write.dry_run:
         response.status_code = 200
     return silences.stored(write, silences.planned(write, wish, uuid4().hex, must=False), response)

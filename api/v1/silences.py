@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from fastapi import APIRouter, Response
 
+from api.problems import conflict
 from api.schemas import silences as schema
 from api.schemas.fields import Page
 from api.schemas.rules import Key
 from api.schemas.silences import PreviewOut, SilenceIn, SilenceOut
 from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
-from api.v1.edits import DryRun, Edit, Noun
+from api.v1.edits import DryRun, Edit, Noun, Operation
 from engine.core.alert import Alert, State
-from engine.store import alerts
+from engine.core.external import sent_out
+from engine.store import alerts, time_intervals
 from engine.store import silences as store
 from engine.store.api_keys import Scope
-from engine.store.door import Connection
+from engine.store.door import Connection, holding
 from engine.store.silences import Standing
+from rules.errors import SilenceError
+from rules.labels import Labels
 from rules.problems import Problem
-from rules.silences import Silence, SilenceState, check
+from rules.silences import Silence, SilenceState, check, check_reach, expired, can_become
 
 router = APIRouter(prefix="/api/v1/silences", tags=["silences"])
 
@@ -33,6 +38,7 @@ SILENCES: Final[Noun[Silence]] = Noun(
 )
 _BATCH: Final = 1000
 """Alerts fetched at once while counting those a silence covers."""
+_ALL: Final = 2**31 - 1
 
 
 @router.get("")
@@ -41,7 +47,8 @@ def list_silences(
 ) -> Page[SilenceOut]:
     """All silences by id, or those in one state, each with the number of active alerts it covers now."""
     with service.database.read() as connection:
-        only = None if state is None else Standing(state=state, now=service.database.now(connection))
+        now, intervals = service.database.now(connection), service.feed.refresh(connection).time_intervals
+        only = None if state is None else Standing(state=state, now=now, intervals=intervals)
         silences = store.page(connection, after=cursor, limit=limit + 1, only=only)
         items = _described(service, connection, silences)
     return page(items, limit, [silence.id for silence in silences])
@@ -49,10 +56,11 @@ def list_silences(
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[SilenceOut]}})
 def create_silence(body: SilenceIn, write: Writing, response: Response) -> SilenceOut | DryRun[SilenceOut]:
-    """Ask for quiet. With dry_run the answer says what the silence would cover."""
-    if write.dry_run:
+    """Ask for quiet, or, with the id of a silence there is, edit that one. With dry_run the answer says what it would cover."""
+    edit = planned(write, body, body.id or uuid4().hex)
+    if write.dry_run or edit.operation is not Operation.CREATE:
         response.status_code = 200
-    return stored(write, planned(write, body, body.id or uuid4().hex, must=False), response)
+    return stored(write, edit, response)
 
 
 @router.post("/preview")
@@ -60,10 +68,13 @@ def preview_silence(body: SilenceIn, service: Service) -> PreviewOut:
     """Which active alerts a silence with these matchers would cover now. Nothing is stored; the other fields are ignored."""
     with service.database.read() as connection:
         now = service.database.now(connection)
-        silence = Silence(id="", matchers=body.parsed(), starts_at=now, ends_at=now + timedelta(hours=1))
+        matchers = body.parsed()
+        silence = Silence(id="", matchers=matchers, starts_at=now, ends_at=now + timedelta(hours=1), force=body.force)
         check(silence)
         active = list(_active(connection))
-    return PreviewOut.of([alert for alert in active if silence.covers(alert.labels)], active=len(active))
+    external = service.settings.external_labels
+    covered = [alert for alert in active if silence.covers(sent_out(alert, external).labels)]
+    return PreviewOut.of(covered, active=len(active))
 
 
 @router.get("/{silence_id}")
@@ -80,7 +91,11 @@ def read_silence(silence_id: str, service: Service, response: Response) -> Silen
 def replace_silence(
     silence_id: Key, body: SilenceIn, write: Writing, response: Response
 ) -> SilenceOut | DryRun[SilenceOut]:
-    """Make the silence be this one, whether or not there was one; without `starts_at` it keeps its beginning."""
+    """Make the silence be this one, whether or not there was one; without `starts_at` it keeps its beginning.
+
+    As in Alertmanager, an edit that hides something else, or comes when the silence is over, ends it and makes a new one: the
+    answer has the new id, and `replaces` the old.
+    """
     return stored(write, planned(write, body, silence_id), response)
 
 
@@ -90,45 +105,90 @@ def expire_silence(silence_id: str, write: Writing, response: Response) -> Silen
 
     def make(connection: Connection, before: Silence | None) -> tuple[Silence | None, tuple[Problem, ...]]:
         now = write.service.database.now(connection)
-        return None if before is None else schema.expired(before, now), ()
+        return None if before is None else expired(before, now), ()
 
     return stored(write, edits.plan(write, SILENCES, silence_id, make, must=True), response)
 
 
 def planned(write: Write, body: SilenceIn, silence_id: str, *, must: bool | None = None) -> Edit[Silence]:
-    """The silence worked out; a SilenceError when it would hide everything or nothing."""
+    """The silence worked out; a SilenceError when it would hide nearly everything or nothing.
+
+    Where the edit of one is a silence of its own, the key is the new one's, and `before` still the old one.
+    """
     edits.check_key(body.id, silence_id, "id")
+    moments: list[datetime] = []
 
     def make(connection: Connection, before: Silence | None) -> tuple[Silence, tuple[Problem, ...]]:
         now = write.service.database.now(connection)
-        silence = body.to_silence(silence_id, before, author=write.author, now=now)
+        moments.append(now)
+        silence = body.to_silence(silence_id, _source(body, before, now), author=write.author, now=now)
         if write.scope is not Scope.ADMIN:
             silence = replace(silence, created_by=write.author)
         check(silence)
-        return silence, ()
+        active = _labels(write.service, connection)
+        check_reach(silence, active)
+        _check_waits(silence, active, now)
+        known = time_intervals.page(connection, limit=_ALL)
+        unknown = edits.unknown("time_intervals", silence.time_intervals, {one.name for one in known}, "time interval")
+        return silence, tuple(unknown)
 
-    return edits.plan(write, SILENCES, silence_id, make, must=must)
+    edit = edits.plan(write, SILENCES, silence_id, make, must=must)
+    if edit.before is None or edit.after is None or can_become(edit.before, edit.after, moments[-1]):
+        return edit
+    fresh = uuid4().hex
+    return replace(edit, key=fresh, after=replace(edit.after, id=fresh, version=1, origin="api"))
+
+
+def _source(body: SilenceIn, before: Silence | None, now: datetime) -> Silence | None:
+    """What fields that were not sent are taken from: a beginning that is past is none for a silence that begins anew."""
+    if before is None or now <= before.ends_at:
+        return before
+    return replace(before, starts_at=now) if body.starts_at is None else before
+
+
+def _check_waits(silence: Silence, active: Iterable[Labels], now: datetime) -> None:
+    if silence.until_resolved and silence.starts_at <= now and not any(map(silence.covers, active)):
+        message = "it covers no active alert, so there is none whose end it could wait for; leave until_resolved out"
+        raise SilenceError(message, field="until_resolved")
 
 
 def stored(write: Write, edit: Edit[Silence], response: Response) -> SilenceOut | DryRun[SilenceOut]:
     """The silence stored and answered."""
+    replaced = edit.before if edit.before is not None and edit.before.id != edit.key else None
+    if replaced is not None:
+        edit = replace(edit, before=None, noun=replace(SILENCES, begin=partial(_end, write, replaced)))
     silence = edits.commit(write, edit)
     assert silence is not None
     with write.service.database.read() as connection:
         (told,) = _described(write.service, connection, [silence])
+    told.replaces = None if replaced is None else replaced.id
     return edits.answer(write, edit, response, told, silence.version)
 
 
+def _end(write: Write, replaced: Silence, connection: Connection) -> None:
+    """End the silence that an edit stands in for; a 409 when it is no longer what the edit builds on."""
+    now = write.service.database.now(connection)
+    current = store.get(holding(connection), replaced.id)
+    if current != replaced:
+        raise conflict(f"silence {replaced.id!r} was changed meanwhile: read it again", name="changed")
+    store.put(connection, expired(replaced, now))
+
+
 def _described(service: Service, connection: Connection, silences: Iterable[Silence]) -> list[SilenceOut]:
-    now = service.database.now(connection)
+    now, intervals = service.database.now(connection), service.feed.refresh(connection).time_intervals
     silences = list(silences)
-    asking = any(silence.state(now) is not SilenceState.EXPIRED for silence in silences)
-    labels = [alert.labels for alert in _active(connection)] if asking else []
+    asking = any(now <= silence.ends_at for silence in silences)
+    labels = _labels(service, connection) if asking else []
 
     def covered(silence: Silence) -> int:
-        return 0 if silence.state(now) is SilenceState.EXPIRED else sum(map(silence.covers, labels))
+        return 0 if now > silence.ends_at else sum(map(silence.covers, labels))
 
-    return [schema.described(silence, matched=covered(silence), now=now) for silence in silences]
+    return [schema.described(silence, matched=covered(silence), now=now, intervals=intervals) for silence in silences]
+
+
+def _labels(service: Service, connection: Connection) -> list[Labels]:
+    """The labels of every active alert, as it is known outside."""
+    return [sent_out(alert, service.settings.external_labels).labels for alert in _active(connection)]
 
 
 def _active(connection: Connection) -> Iterator[Alert]:

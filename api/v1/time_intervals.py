@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from fastapi import APIRouter, Response
@@ -13,7 +14,7 @@ from api.schemas.time_intervals import TimeIntervalIn, TimeIntervalOut
 from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
 from api.v1.edits import DryRun, Edit, Noun
-from engine.store import route_tree
+from engine.store import route_tree, silences
 from engine.store import time_intervals as store
 from engine.store.door import Connection
 from rules.problems import Problem
@@ -64,10 +65,10 @@ def replace_time_interval(
 
 @router.delete("/{name}", response_model=DryRun[TimeIntervalOut], responses={204: {"description": "Deleted"}})
 def delete_time_interval(name: str, write: Writing) -> DryRun[TimeIntervalOut] | Response:
-    """Remove a time interval that no route names any more."""
+    """Remove a time interval that no route, and no silence still to come, names any more."""
     edit = edits.plan(write, TIME_INTERVALS, name, lambda *_: (None, ()), must=True)
     with write.service.database.read() as connection:
-        edits.check_unused("time interval", name, _users(connection, name))
+        edits.check_unused("time interval", name, _users(connection, name, write.service.database.now(connection)))
     edits.commit(write, edit)
     return edits.dry_run(edit, None) if write.dry_run else Response(status_code=204)
 
@@ -89,10 +90,11 @@ def _stored(write: Write, edit: Edit[TimeInterval], response: Response) -> TimeI
     return edits.answer(write, edit, response, schema.described(stored), stored.version)
 
 
-def _users(connection: Connection, name: str) -> list[str]:
-    """The routes that name the interval."""
-    return [
+def _users(connection: Connection, name: str, now: datetime) -> list[str]:
+    """The routes, and the silences that are not over, that name the interval."""
+    routes = [
         f"route {route.id}"
         for route in route_tree.every(connection)
         if name in (*route.mute_time_intervals, *route.active_time_intervals)
     ]
+    return routes + [f"silence {key}" for key in silences.naming(connection, name, now)]

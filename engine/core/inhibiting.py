@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rules.inhibition import InhibitRule, equal_values, inhibits, is_source, is_target
 from rules.labels import Labels
@@ -17,6 +17,7 @@ class Inhibitor:
 
     rule_id: str
     alert_id: int
+    version: int | None = field(default=None, compare=False)
 
 
 def inhibitors(rules: Iterable[InhibitRule], firing: Mapping[int, Labels], target: Labels) -> tuple[Inhibitor, ...]:
@@ -29,7 +30,7 @@ def inhibitors(rules: Iterable[InhibitRule], firing: Mapping[int, Labels], targe
         sources = (number for number, labels in firing.items() if inhibits(rule, labels, target))
         first = next(sources, None)
         if first is not None:
-            found.append(Inhibitor(rule_id=rule.id, alert_id=first))
+            found.append(Inhibitor(rule_id=rule.id, alert_id=first, version=rule.version))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ rule before them all; the first is the one to name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Final
 from engine.core.alert import Alert
 from engine.core.inhibiting import Inhibitor
 from rules.routing import Policy
-from rules.silences import Silence, covering
+from rules.silences import Silence, holding
 from rules.time_intervals import TimeInterval, contains, next_change
 
 
@@ -45,13 +45,16 @@ class Mute:
     """One alert kept quiet: by what kind of thing, by which one, and until when (`None`: no end is known).
 
     `by` is the id of a silence, an inhibit rule or (level) a rule, or an interval's name. `source` is the row number of the
-    firing alert that does it, where one does.
+    firing alert that does it, where one does. `version` is that of the definition `by`, and `said` what its author had to
+    say; neither makes it another mute.
     """
 
     kind: MuteKind
     by: str
     until: datetime | None = None
     source: int | None = None
+    version: int | None = field(default=None, compare=False)
+    said: str = field(default="", compare=False)
 
 
 Mutes = Mapping[int, tuple[Mute, ...]]
@@ -66,19 +69,23 @@ def mutes(
     inhibitors: Mapping[int, Sequence[Inhibitor]] = MappingProxyType({}),
     higher: Mapping[int, int] = MappingProxyType({}),
     intervals: Mapping[int, tuple[Mute, ...]] = MappingProxyType({}),
+    defined: Mapping[str, TimeInterval] = MappingProxyType({}),
 ) -> Mutes:
     """The mutes of each of these alerts at `now`, each by row number.
 
-    `inhibitors` are those of each alert, `higher` the firing alert of a higher level, `intervals` what mutes its routes.
+    `inhibitors` are those of each alert, `higher` the firing alert of a higher level, `intervals` what mutes its routes;
+    `defined` are the time intervals that silences may name.
     """
-    silences = tuple(silences)
+    quiet = [_quiet(one, now, defined) for one in holding(silences, now, defined)]
+    # The one that lasts longest first; what ends with its alerts has no known end.
+    quiet.sort(key=lambda one: _ending(one[1]), reverse=True)
     found: dict[int, tuple[Mute, ...]] = {}
     for alert in alerts:
         if alert.id is None:
             continue
         inhibited = [_inhibited(one) for one in inhibitors.get(alert.id, ())]
         muted = intervals.get(alert.id, ())
-        every = (*_levelled(alert, higher.get(alert.id)), *inhibited, *muted, *_silenced(alert, silences, now))
+        every = (*_levelled(alert, higher.get(alert.id)), *inhibited, *muted, *_silenced(alert, quiet))
         if every:
             found[alert.id] = every
     return found
@@ -116,11 +123,11 @@ def _levelled(alert: Alert, above: int | None) -> list[Mute]:
 
 
 def _inhibited(inhibitor: Inhibitor) -> Mute:
-    return Mute(kind=MuteKind.INHIBITION, by=inhibitor.rule_id, source=inhibitor.alert_id)
+    return Mute(kind=MuteKind.INHIBITION, by=inhibitor.rule_id, source=inhibitor.alert_id, version=inhibitor.version)
 
 
 def _interval(kind: MuteKind, interval: TimeInterval, now: datetime) -> Mute:
-    return Mute(kind=kind, by=interval.name, until=next_change(interval, now))
+    return Mute(kind=kind, by=interval.name, until=next_change(interval, now), version=interval.version)
 
 
 def _ending(mute: Mute) -> tuple[bool, float]:
@@ -128,7 +135,13 @@ def _ending(mute: Mute) -> tuple[bool, float]:
     return (True, 0) if mute.until is None else (False, mute.until.timestamp())
 
 
-def _silenced(alert: Alert, silences: Sequence[Silence], now: datetime) -> list[Mute]:
-    """A mute for each silence, the one that lasts longest first."""
-    active = sorted(covering(silences, alert.labels, now), key=lambda silence: silence.ends_at, reverse=True)
-    return [Mute(kind=MuteKind.SILENCE, by=silence.id, until=silence.ends_at) for silence in active]
+def _quiet(silence: Silence, now: datetime, defined: Mapping[str, TimeInterval]) -> tuple[Silence, Mute]:
+    said = ": ".join(part for part in (silence.created_by, silence.comment) if part)
+    until = None if silence.until_resolved else silence.until(now, defined)
+    mute = Mute(kind=MuteKind.SILENCE, by=silence.id, until=until, version=silence.version, said=said)
+    return silence, mute
+
+
+def _silenced(alert: Alert, quiet: Sequence[tuple[Silence, Mute]]) -> list[Mute]:
+    """A mute for each silence that covers the alert, in the order given."""
+    return [mute for silence, mute in quiet if silence.covers(alert.labels)]

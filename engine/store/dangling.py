@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from rules.reach_problems import unknown
 from rules.routing import Route
 from rules.rule import Rule
+from rules.silences import Silence
 from rules.thresholds import Threshold
 
 
@@ -35,3 +36,11 @@ def of_routes(routes: Iterable[Route], channels: Container[str], intervals: Cont
             for name in dict.fromkeys(names):
                 if name not in known:
                     yield f"routes {route.id!r}: {column} names the {noun} {name!r}, which does not exist"
+
+
+def of_silences(silences: Iterable[Silence], intervals: Container[str]) -> Iterator[str]:
+    """The time intervals that silences name and nobody declared: such a name is never on."""
+    for silence in silences:
+        for name in dict.fromkeys(silence.time_intervals):
+            if name not in intervals:
+                yield f"silences {silence.id!r}: time_intervals names the time interval {name!r}, which does not exist"

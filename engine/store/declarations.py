@@ -127,6 +127,9 @@ silences = Table(
     Column("created_by", Text, nullable=False, server_default=""),
     Column("comment", Text, nullable=False, server_default=""),
     *_provenance(),
+    Column("time_intervals", JSON, nullable=False, server_default=text("'[]'")),
+    Column("until_resolved", Boolean, nullable=False, server_default=text("false")),
+    Column("force", Boolean, nullable=False, server_default=text("false")),
 )
 
 thresholds = Table(

@@ -10,7 +10,7 @@ previous one in force, other rows are skipped.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, cycle, groupby
@@ -295,7 +295,7 @@ def _known(mark: Mark, parts: _Parts, made: _Made) -> _Known:
         silences=made.silences,
         datasources=parts.datasources.values,
         thresholds=made.thresholds,
-        problems=tuple(chain(_refused(parts), _planting(made.planted), _dangling(parts))),
+        problems=tuple(chain(_refused(parts), _planting(made.planted), _dangling(parts, made.silences))),
         version=mark.id,
         declared=made.planted.declared,
     )
@@ -322,11 +322,12 @@ def _planting(planted: Planted) -> Iterator[str]:
         yield planted.problem
 
 
-def _dangling(parts: _Parts) -> Iterator[str]:
+def _dangling(parts: _Parts, silences: Iterable[Silence]) -> Iterator[str]:
     yield from dangling.of_thresholds(parts.thresholds.values.values(), _existing(parts.rules))
     channels, intervals = _existing(parts.channels), _existing(parts.time_intervals)
     yield from dangling.of_rules(parts.rules.values.values(), channels)
     yield from dangling.of_routes(parts.routes.values.values(), channels, intervals)
+    yield from dangling.of_silences(silences, intervals)
 
 
 def _existing(part: Part[Any]) -> Set[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, assert_never
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, Text, cast, or_, select
 
 from engine.store import fields
 from engine.store.definition_table import DefinitionTable
 from engine.store.fields import Row
 from engine.store.tables import silences
 from rules.silences import Silence, SilenceState, check
+from rules.time_intervals import TimeInterval
 
 
 def from_row(row: Row) -> Silence:
@@ -25,6 +26,9 @@ def from_row(row: Row) -> Silence:
         ends_at=fields.instant(row, "ends_at"),
         created_by=fields.text(row, "created_by"),
         comment=fields.text(row, "comment"),
+        time_intervals=fields.strings(row, "time_intervals"),
+        until_resolved=fields.flag(row, "until_resolved", default=False),
+        force=fields.flag(row, "force", default=False),
         team=fields.text(row, "team"),
         origin=fields.text(row, "origin", "sql"),
         version=fields.whole(row, "version", 1),
@@ -42,6 +46,9 @@ def to_row(silence: Silence) -> dict[str, object]:
         "ends_at": silence.ends_at,
         "created_by": silence.created_by,
         "comment": silence.comment,
+        "time_intervals": list(silence.time_intervals),
+        "until_resolved": silence.until_resolved,
+        "force": silence.force,
         "team": silence.team,
         "origin": silence.origin,
     }
@@ -49,12 +56,14 @@ def to_row(silence: Silence) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Which silences to list: those in this state at this moment."""
+    """Which silences to list: those in this state at this moment; `intervals` are those their names are looked up in."""
 
     state: SilenceState
     now: datetime
+    intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
 
 
+_ALL: Final = 2**31 - 1
 TABLE: Final = DefinitionTable(table=silences, key="id", from_row=from_row, to_row=to_row)
 
 
@@ -67,7 +76,22 @@ def page(
     connection: Connection, *, after: str | None = None, limit: int = 100, only: Standing | None = None
 ) -> list[Silence]:
     """The silences after this id, by id; shorter than `limit` only at the end. Rows that cannot be read are left out."""
-    return TABLE.page(connection, after, limit, *(() if only is None else _conditions(only)))
+    if only is None:
+        return TABLE.page(connection, after, limit)
+    found: list[Silence] = []
+    while len(found) < limit:
+        batch = TABLE.page(connection, after, limit, *_conditions(only))
+        found += [silence for silence in batch if silence.state(only.now, only.intervals) is only.state]
+        if len(batch) < limit:
+            break
+        after = batch[-1].id
+    return found[:limit]
+
+
+def naming(connection: Connection, interval: str, now: datetime) -> list[str]:
+    """The silences that are not over and name this time interval, by id."""
+    standing = TABLE.page(connection, None, _ALL, silences.c.ends_at >= now)
+    return [silence.id for silence in standing if interval in silence.time_intervals]
 
 
 def changed_at(connection: Connection, ids: Iterable[str]) -> dict[str, datetime]:
@@ -91,10 +115,10 @@ def delete(connection: Connection, key: str) -> bool:
 
 
 def _conditions(standing: Standing) -> tuple[ColumnElement[bool], ...]:
-    """Silence.state in SQL."""
+    """What Silence.state asks of the two times; a silence that has begun is pending only where it has intervals."""
     match standing.state:
         case SilenceState.PENDING:
-            return (silences.c.starts_at > standing.now,)
+            return (or_(silences.c.starts_at > standing.now, cast(silences.c.time_intervals, Text) != "[]"),)
         case SilenceState.EXPIRED:
             return (silences.c.starts_at <= standing.now, silences.c.ends_at < standing.now)
         case SilenceState.ACTIVE:

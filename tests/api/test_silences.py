@@ -17,6 +17,7 @@ from tests.api.stand_in import NOON, alert, store_alerts
 
 QUIET: dict[str, Any] = {"matchers": '{team="db"}', "duration": "2h", "comment": "upgrade"}
 HOUR = timedelta(hours=1)
+SILENCES = "/api/v1/silences"
 
 
 def put(api: TestClient, silence_id: str = "s1", **changes: object) -> Any:
@@ -238,3 +239,63 @@ def test_a_preview_of_what_would_hide_everything_is_refused(api: TestClient) -> 
     answered = api.post("/api/v1/silences/preview", json={"matchers": 'team=~".*"'})
     (error,) = answered.json()["errors"]
     assert (answered.status_code, error["field"]) == (422, "matchers")
+
+
+def edited(api: TestClient, key: str, **changes: Any) -> Any:
+    standing = api.get(f"{SILENCES}/{key}").json()
+    return api.put(f"{SILENCES}/{key}", json={**standing, **changes})
+
+
+def test_an_edit_that_hides_the_same_keeps_the_id(api: TestClient) -> None:
+    made = api.post(SILENCES, json={"matchers": "team=db", "duration": "1h"}).json()
+    answered = edited(api, made["id"], ends_at="2099-01-01T00:00:00Z", comment="longer")
+    assert (answered.status_code, answered.json()["id"], answered.json()["replaces"]) == (200, made["id"], None)
+
+
+def test_an_edit_that_hides_something_else_ends_the_silence_and_makes_a_new_one(api: TestClient) -> None:
+    made = api.post(SILENCES, json={"matchers": "team=db", "duration": "1h"}).json()
+    answered = edited(api, made["id"], matchers="team=web")
+    told = answered.json()
+    assert (answered.status_code, told["replaces"], told["state"]) == (201, made["id"], "active")
+    assert told["id"] != made["id"]
+    assert api.get(f"{SILENCES}/{made['id']}").json()["state"] == "expired"
+
+
+def test_a_silence_that_is_over_is_never_the_same_again(api: TestClient) -> None:
+    made = api.post(SILENCES, json={"matchers": "team=db", "duration": "1h"}).json()
+    api.delete(f"{SILENCES}/{made['id']}")
+    answered = api.post(SILENCES, json={"id": made["id"], "matchers": "team=db", "duration": "2h"})
+    assert (answered.status_code, answered.json()["replaces"]) == (201, made["id"])
+    assert [one["state"] for one in api.get(SILENCES, params={"state": "active"}).json()["items"]] == ["active"]
+
+
+def test_a_post_with_the_id_of_a_silence_edits_it(api: TestClient) -> None:
+    made = api.post(SILENCES, json={"matchers": "team=db", "duration": "1h"}).json()
+    again = {"id": made["id"], "matchers": "team=db", "starts_at": made["starts_at"], "duration": "3h"}
+    answered = api.post(SILENCES, json=again)
+    assert (answered.status_code, answered.json()["id"]) == (200, made["id"])
+
+
+def test_what_would_hide_nearly_everything_needs_force(api: TestClient) -> None:
+    wide = {"matchers": 'alertname=~".+",team!="db"', "duration": "1h"}
+    refused = api.post(SILENCES, json=wide)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "matchers")
+    assert "set force" in refused.json()["detail"] + str(refused.json()["errors"])
+    assert api.post(SILENCES, json={**wide, "force": True}).status_code == 201
+
+
+def test_a_silence_names_time_intervals_there_are(api: TestClient) -> None:
+    wish = {"matchers": "team=db", "duration": "1h", "time_intervals": ["nights"]}
+    refused = api.post(SILENCES, json=wish)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "time_intervals")
+    api.put("/api/v1/time_intervals/nights", json={"time_intervals": [{"years": ["1999"]}]})
+    made = api.post(SILENCES, json=wish)
+    assert (made.status_code, made.json()["state"]) == (201, "pending")
+    assert [one["id"] for one in api.get(SILENCES, params={"state": "pending"}).json()["items"]] == [made.json()["id"]]
+    kept = api.delete("/api/v1/time_intervals/nights")
+    assert (kept.status_code, made.json()["id"] in kept.text) == (409, True)
+
+
+def test_a_silence_that_waits_for_alerts_needs_some(api: TestClient) -> None:
+    refused = api.post(SILENCES, json={"matchers": "team=nobody", "until_resolved": True})
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "until_resolved")
