@@ -6,7 +6,7 @@ definitions in force in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -26,12 +26,14 @@ from engine.core.storyline import (
     Waiting,
 )
 from engine.store import alerts as alert_rows
-from engine.store import ledger, membership, rule_status
+from engine.store import configurations, history, ledger, membership, rule_status
+from engine.store import rules as rule_rows
 from engine.store.door import Connection
 from engine.store.ledger import Entry
 from engine.store.membership import Standing, Stay
 from engine.store.rule_status import RuleStatus
 from rules import routing
+from rules.errors import RulesError
 from rules.labels import ALERTNAME, Labels
 from rules.problems import Problem
 from rules.routing import IMPLICIT, Policy, Step, Tree, implicit
@@ -92,7 +94,8 @@ class Explainer:
             return self._stored(min(found, key=lambda one: _ORDER.index(one.state)), now, now)
         name = labels.get(ALERTNAME, "")
         rules = self._rules(sorted(self._called(name)))
-        facts = replace(self._routed(outward(labels, "", self.external), None), rules=rules)
+        routed = self._routed(outward(labels, "", self.external), None, self.definitions.tree)
+        facts = replace(routed, rules=rules)
         return story(replace(facts, mutes=self.mutes([_imagined(labels, now)]).get(0, ())), now)
 
     def _known_by(self, labels: Labels) -> list[Alert]:
@@ -103,16 +106,22 @@ class Explainer:
         assert alert.id is not None
         stays = membership.stays(self.connection, alert.id, limit=LONGEST)
         told = outward(alert.labels, alert.source, self.external)
-        facts = self._routed(told, self.definitions.rules.get(alert.source))
         present = at >= now
-        groups = {stay.group_id for stay in stays if stay.left_at is None} if present else set()
+        events = self._events(alert.id, stays, at)
+        rules = self._rules([alert.source])
+        if not present:
+            return story(
+                self._then(replace(Facts(labels=told), number=alert.id, events=events, rules=rules), stays, at), at
+            )
+        facts = self._routed(told, self.definitions.rules.get(alert.source), self.definitions.tree)
+        groups = {stay.group_id for stay in stays if stay.left_at is None}
         return story(
             replace(
                 facts,
                 number=alert.id,
-                events=self._events(alert.id, stays, at),
-                rules=self._rules([alert.source]),
-                mutes=self.mutes([alert]).get(alert.id, ()) if present else (),
+                events=events,
+                rules=rules,
+                mutes=self.mutes([alert]).get(alert.id, ()),
                 groups=tuple(self._group(one) for one in membership.standings(self.connection, groups, alert.id)),
                 waiting=tuple(
                     Waiting(channel=name, at=due) for name, due in membership.waiting(self.connection, groups)
@@ -128,7 +137,15 @@ class Explainer:
             *self._around(ledger.Subject.GROUP, {str(stay.group_id) for stay in stays}, at),
         ]
         told = [one for one in entries if one.kind.value in _TOLD and _concerns(one, number, stays)]
-        return tuple(_event(one) for one in sorted(told, key=lambda one: (one.at, one.id or 0)))
+        names = self._names(told)
+        ordered = sorted(told, key=lambda one: (one.at, one.id or 0))
+        return tuple(_named(_event(one), number, names) for one in ordered)
+
+    def _names(self, entries: Iterable[Entry]) -> Mapping[int, str]:
+        """What the alerts are called that mute others."""
+        numbers = {found for one in entries for found in one.detail.get("sources", {}).values()}
+        known = alert_rows.identities(self.connection, numbers)
+        return {number: _called(outward(labels, source, self.external)) for number, (source, labels) in known.items()}
 
     def _around(self, kind: ledger.Subject, ids: set[str], at: datetime) -> list[ledger.Entry]:
         """What the ledger says of these until `at`, and what comes right after."""
@@ -154,8 +171,41 @@ class Explainer:
             if name in rules or name in problems
         )
 
-    def _routed(self, labels: Labels, rule: Rule | None) -> Facts:
-        tree = self.definitions.tree
+    def _then(self, facts: Facts, stays: Sequence[Stay], at: datetime) -> Facts:
+        """The same with the rule, the routes and the groups' timers of that moment, as far as they were written down."""
+        rules = tuple(self._rule_then(one, facts.events, at) for one in facts.rules)
+        known = configurations.at(self.connection, at)
+        tree = self.definitions.tree if known is None else known.tree
+        routed = self._routed(facts.labels, rules[0].rule if rules else None, tree)
+        groups = {
+            stay.group_id for stay in stays if stay.joined_at <= at and (stay.left_at is None or at < stay.left_at)
+        }
+        placed = {
+            event.detail["group_id"]: event.detail["route_id"]
+            for event in facts.events
+            if event.kind is Kind.PLACEMENT and event.at <= at
+        }
+        standing = [
+            replace(one, route_id=placed.get(one.id, one.route_id), flush_at=None, told_at=None)
+            for one in membership.standings(self.connection, groups, facts.number or 0)
+        ]
+        timed = tuple(self._group(one, tree) for one in standing)
+        return replace(facts, rules=rules, tried=routed.tried, versions=routed.versions, groups=timed)
+
+    def _rule_then(self, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
+        """The rule in the version that last had something to say of the alert until then; its health where it has not changed."""
+        if one.since is not None and one.since > at:
+            one = replace(one, since=None, health="", error=None)
+        versions = [event.subject.version for event in events if event.kind is Kind.TRANSITION and event.at <= at]
+        if not versions or versions[-1] is None or (one.rule is not None and one.rule.version == versions[-1]):
+            return one
+        found = history.restorable(self.connection, "alert_rules", one.id, versions[-1])
+        try:
+            return one if found is None else replace(one, rule=rule_rows.from_row(found.row), problems=())
+        except RulesError:
+            return one
+
+    def _routed(self, labels: Labels, rule: Rule | None, tree: Tree) -> Facts:
         if rule is not None and rule.notification_channels:
             why = f"the rule names its own channels: {', '.join(rule.notification_channels)}"
             own = Step(route_id=f"{IMPLICIT}{rule.id}", depth=0, verdict=routing.Verdict.TAKEN, why=why)
@@ -163,8 +213,8 @@ class Explainer:
         versions = {name: policy.version for name, policy in tree.policies.items()}
         return Facts(labels=labels, tried=routing.trace(tree, labels), versions=versions)
 
-    def _group(self, standing: Standing) -> GroupFacts:
-        policy = self._policy(standing.route_id)
+    def _group(self, standing: Standing, tree: Tree | None = None) -> GroupFacts:
+        policy = _policy(standing.route_id, tree or self.definitions.tree)
         return GroupFacts(
             id=standing.id,
             route_id=standing.route_id,
@@ -176,11 +226,6 @@ class Explainer:
             told_at=standing.told_at,
         )
 
-    def _policy(self, route_id: str) -> Policy:
-        """The timings of a route; the root's stand in for an implicit one and for one that is gone."""
-        root = self.definitions.tree.root.policy
-        return self.definitions.tree.policies.get(route_id, implicit(route_id, (), root))
-
     def _fires_at(self, alert: Alert) -> datetime | None:
         rule = self.definitions.rules.get(alert.source)
         if rule is None or alert.state is not State.PENDING:
@@ -189,6 +234,11 @@ class Explainer:
         row = rows.get(alert.threshold_id or "")
         hold: timedelta = rule.hold if row is None or row.hold is None else row.hold
         return alert.active_at + hold
+
+
+def _policy(route_id: str, tree: Tree) -> Policy:
+    """The timings of a route; the root's stand in for an implicit one and for one that is gone."""
+    return tree.policies.get(route_id, implicit(route_id, (), tree.root.policy))
 
 
 def _concerns(entry: Entry, number: int, stays: Sequence[Stay]) -> bool:
@@ -213,6 +263,17 @@ def _event(entry: Entry) -> Event:
     )
 
 
+def _named(event: Event, number: int, names: Mapping[int, str]) -> Event:
+    """The event with the name of the alert that mutes this one, where one does."""
+    source = event.detail.get("sources", {}).get(str(number))
+    return event if source not in names else replace(event, detail={**event.detail, "source": names[source]})
+
+
+def _called(labels: Labels) -> str:
+    others = labels.without(ALERTNAME)
+    return f"{labels.get(ALERTNAME, 'an alert')}{others or ''}"
+
+
 def _subject(entry: Entry, kind: Kind) -> Subject:
     """The definition a row went by, where it names one, else whatever it happened to."""
     detail: Mapping[str, Any] = entry.detail
@@ -224,7 +285,7 @@ def _subject(entry: Entry, kind: Kind) -> Subject:
         case Kind.ATTEMPT:
             return Subject(type="channel", id=detail["channel"])
         case Kind.MUTE if "by" in detail:
-            return Subject(type=entry.reason, id=detail["by"])
+            return Subject(type=entry.reason, id=detail["by"], version=detail.get("version"))
         case _:
             return Subject(type=entry.subject_type.value, id=entry.subject_id)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -72,9 +72,11 @@ class Sender:
             self.feed.refresh(connection)
             ready = outbox.due(connection, now, per_channel=BATCH)
             upcoming = outbox.next_due(connection, now)
+            held = outbox.held_back(connection, now)
         for number, channel in ready:
             if self._take(number, channel):
                 self.pool.submit(self._send_apart, number, channel)
+        self._note_held(held, now)
         return upcoming
 
     def send(self, number: int) -> Outcome | None:
@@ -90,6 +92,8 @@ class Sender:
         began = self.clock.monotonic()
         with self.database.write() as connection:
             now = self.database.now(connection)
+            if not _has_leave(connection, channel, now):
+                return None
             until = now + self.deadline + LEASE_MARGIN
             parcel = outbox.lease(connection, number, self.holder(), now=now, until=until, rendered=body)
         if parcel is None:
@@ -120,25 +124,38 @@ class Sender:
             now = self.database.now(connection)
             match outcome:
                 case Delivered():
-                    note = self._sent(connection, parcel, outcome, now)
+                    note = self._sent(connection, parcel, outcome, _full_until(connection, channel, now), now)
                 case Failed():
-                    note = self._failed(connection, parcel, outcome, now)
+                    note = self._failed(connection, parcel, outcome, _full_until(connection, channel, now), now)
                 case _:
                     assert_never(outcome)
             ledger.write(connection, [_attempt(parcel, outcome, note, now)])
         self._measure("unknown" if channel is None else channel.kind.value, outcome, note)
         self._report(parcel, outcome, note)
 
-    def _sent(self, connection: Connection, parcel: Parcel, outcome: Delivered, now: datetime) -> str:
-        channel_state.succeeded(connection, parcel.target.channel, now)
+    def _note_held(self, held: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
+        """Write down, once for each message, that its channel takes nothing now."""
+        if not held:
+            return
+        with self.database.write() as connection:
+            noted = [(parcel, until) for parcel, until in held if outbox.defer(connection, parcel, until)]
+            ledger.write(connection, [_deferral(parcel, until, now) for parcel, until in noted])
+
+    def _sent(
+        self, connection: Connection, parcel: Parcel, outcome: Delivered, full: datetime | None, now: datetime
+    ) -> str:
+        channel_state.succeeded(connection, parcel.target.channel, now, next_send_at=full)
         if not outbox.mark(connection, parcel, self.holder(), status=Status.SENT, now=now):
             # It took longer than its lease, and somebody else is at it: the same message with the same key goes out twice.
             return "sent late"
         groups.set_delivered(connection, parcel.group_id, parcel.target, parcel.told, outcome.reference)
         return "sent"
 
-    def _failed(self, connection: Connection, parcel: Parcel, failed: Failed, now: datetime) -> str:
-        hold_back = None if failed.retry_after is None else now + failed.retry_after
+    def _failed(
+        self, connection: Connection, parcel: Parcel, failed: Failed, full: datetime | None, now: datetime
+    ) -> str:
+        asked = None if failed.retry_after is None else now + failed.retry_after
+        hold_back = max((moment for moment in (asked, full) if moment is not None), default=None)
         channel_state.failed(connection, parcel.target.channel, now, error=failed.detail, next_send_at=hold_back)
         at = next_attempt(failed, attempts=parcel.attempts, created_at=parcel.created_at, now=now)
         if at is not None:
@@ -194,6 +211,42 @@ def _rendered(channel: Channel | None, facts: Facts) -> bytes:
         return messages.render(kind, facts, settings)
     except ValueError as problem:
         return messages.plain(kind, facts, str(problem))
+
+
+def _has_leave(connection: Connection, channel: Channel | None, now: datetime) -> bool:
+    """Whether the channel's own limit lets a message go now, which is then counted."""
+    if channel is None or channel.rate_limit is None:
+        return True
+    return channel_state.take(connection, channel.name, channel.rate_limit, now) <= now
+
+
+def _full_until(connection: Connection, channel: Channel | None, now: datetime) -> datetime | None:
+    """Until when the channel's own limit is used up."""
+    if channel is None or channel.rate_limit is None:
+        return None
+    return channel_state.full_until(connection, channel.name, channel.rate_limit, now)
+
+
+def _deferral(parcel: Parcel, until: datetime, now: datetime) -> Entry:
+    detail = {
+        "outbox_id": parcel.id,
+        "channel": parcel.target.channel,
+        "recipient": parcel.target.recipient,
+        "attempt": parcel.attempts,
+        "reason": parcel.reason,
+        "failure": FailureReason.RATE_LIMITED.value,
+        "detail": f"the channel takes no message until {until.isoformat()}",
+        "until": until.isoformat(),
+    }
+    return Entry(
+        at=now,
+        kind=Kind.ATTEMPT,
+        reason="deferred",
+        subject_type=Subject.GROUP,
+        subject_id=str(parcel.group_id),
+        alert_ids=sorted({*parcel.told.get("firing", ()), *parcel.told.get("resolved", ())}),
+        detail=detail,
+    )
 
 
 def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime) -> Entry:

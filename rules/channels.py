@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+
+from rules.errors import ChannelError
 
 
 class ChannelKind(StrEnum):
@@ -23,6 +26,28 @@ class ChannelKind(StrEnum):
 
 LOG_CHANNEL: Final = "log"
 """The channel that always exists and always works; what cannot be delivered elsewhere is written there."""
+
+
+MOST_MESSAGES: Final = 1000
+LONGEST_PERIOD: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """At most so many messages in any period of this length; what is more waits, and newer news takes its place."""
+
+    messages: int
+    per: timedelta
+
+
+def check_rate_limit(limit: RateLimit) -> None:
+    """Raise ChannelError, naming the field, for a limit that lets nothing through or cannot be kept."""
+    if not 1 <= limit.messages <= MOST_MESSAGES:
+        message = f"messages is {limit.messages}; give a whole number from 1 to {MOST_MESSAGES}"
+        raise ChannelError(message, field="rate_limit.messages")
+    if not timedelta(0) < limit.per <= LONGEST_PERIOD:
+        message = f"the period is {limit.per.total_seconds():g} s; give more than 0 and at most a day"
+        raise ChannelError(message, field="rate_limit.per")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +69,7 @@ class Channel:
     url: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     send_resolved: bool = True
+    rate_limit: RateLimit | None = None
     team: str = ""
     origin: str = "sql"
     version: int = 1

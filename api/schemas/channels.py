@@ -7,16 +7,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from pydantic import Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
-from api.schemas.fields import Input, Output, Text, example
+from api.schemas.fields import Duration, Input, Output, Text, example
 from api.schemas.rules import Key, ProblemOut
 from engine.core.outcome import Delivered, Failed, Outcome
 from engine.delivery import custody, references
 from engine.delivery.addresses import Unconfigured, address
 from engine.delivery.sealing import is_sealed
 from engine.store.channel_state import ChannelState
-from rules.channels import Channel, ChannelKind
+from rules import durations
+from rules.channels import MOST_MESSAGES, Channel, ChannelKind, RateLimit, check_rate_limit
 from rules.errors import ChannelError
 
 REDACTED: Final = "[redacted]"
@@ -32,6 +33,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "url": "env:SLACK_WEBHOOK_URL",
     "settings": {"channel": "#alerts"},
     "send_resolved": True,
+    "rate_limit": {"messages": 10, "per": "1m"},
     "team": "sre",
 }
 _STATUS_EXAMPLE: Final[dict[str, Any]] = {
@@ -45,6 +47,22 @@ _STATUS_EXAMPLE: Final[dict[str, Any]] = {
 }
 
 
+class RateLimitIn(Output):
+    """At most `messages` in any period of this length; what is more waits, and newer news takes its place."""
+
+    model_config = ConfigDict(
+        **Output.model_config, extra="forbid", json_schema_extra={"examples": [{"messages": 10, "per": "1m"}]}
+    )
+    messages: StrictInt = Field(ge=1, le=MOST_MESSAGES)
+    per: Duration
+
+    def limit(self) -> RateLimit:
+        """The limit declared; ChannelError when it cannot be kept."""
+        found = RateLimit(messages=self.messages, per=self.per)
+        check_rate_limit(found)
+        return found
+
+
 class ChannelIn(Input):
     """A channel as it is sent. Where one stands already, an absent `url` and a setting sent back as `[redacted]` keep
     what is stored."""
@@ -56,6 +74,7 @@ class ChannelIn(Input):
     url: Text | None = Field(default=None, max_length=8192)
     settings: dict[Text, Text] = Field(default_factory=dict)
     send_resolved: StrictBool = True
+    rate_limit: RateLimitIn | None = None
     team: Text = ""
 
     def to_channel(self, name: str, before: Channel | None, environment: Mapping[str, str]) -> Channel:
@@ -76,12 +95,14 @@ class ChannelIn(Input):
             url=kept.url if self.url is None else self.url,
             settings=settings,
             send_resolved=self.send_resolved,
+            rate_limit=None if self.rate_limit is None else self.rate_limit.limit(),
             team=self.team,
         )
 
 
 class ChannelStatusOut(Output):
-    """How the channel is doing. `problem` says what its address lacks or what is wrong with it."""
+    """How the channel is doing. `problem` says what its address lacks or what is wrong with it; until `next_send_at` nothing is
+    sent, because the service asked for that or the channel's own limit is used up."""
 
     state: str
     configured: bool
@@ -104,6 +125,7 @@ class ChannelOut(Output):
     url: str | None
     settings: dict[str, str]
     send_resolved: bool
+    rate_limit: RateLimitIn | None
     team: str
     origin: str
     version: int
@@ -135,12 +157,14 @@ class DeliveryOut(Output):
 
 def document(channel: Channel) -> dict[str, object]:
     """The channel's own fields as they may be shown, what changes are told in."""
+    limit = channel.rate_limit
     return {
         "name": channel.name,
         "kind": channel.kind.value,
         "url": channel.url if is_reference(channel.url) else None,
         "settings": {name: _setting(name, value) for name, value in channel.settings.items()},
         "send_resolved": channel.send_resolved,
+        "rate_limit": None if limit is None else {"messages": limit.messages, "per": durations.format(limit.per)},
         "team": channel.team,
     }
 
@@ -158,7 +182,9 @@ def described(channel: Channel, state: ChannelState | None, environment: Mapping
         last_error=known.last_error,
         last_error_at=known.last_error_at,
     )
-    values: dict[str, Any] = {**document(channel), "kind": channel.kind}
+    limit = channel.rate_limit
+    limited = None if limit is None else RateLimitIn.model_construct(messages=limit.messages, per=limit.per)
+    values: dict[str, Any] = {**document(channel), "kind": channel.kind, "rate_limit": limited}
     problems = ProblemOut.all_of(custody.channel_warnings(channel, environment))
     return ChannelOut.model_construct(
         **values, origin=channel.origin, version=channel.version, status=status, problems=problems

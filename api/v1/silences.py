@@ -29,7 +29,7 @@ from engine.store.silences import Standing
 from rules.errors import SilenceError
 from rules.labels import Labels
 from rules.problems import Problem
-from rules.silences import Silence, SilenceState, check, check_reach, expired, can_become
+from rules.silences import Silence, SilenceState, can_become, check, check_reach, expired
 
 router = APIRouter(prefix="/api/v1/silences", tags=["silences"])
 

@@ -88,7 +88,7 @@ class Sources:
             one_sided, two_sided = (heap.get(values, {}) for heap in self._live[index])
             live = one_sided or ({} if is_source(rule, target) else two_sided)
             if live:
-                found.append(Inhibitor(rule_id=rule.id, alert_id=next(iter(live))))
+                found.append(Inhibitor(rule_id=rule.id, alert_id=next(iter(live)), version=rule.version))
         return tuple(found)
 
 

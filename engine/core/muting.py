@@ -137,6 +137,8 @@ def _ending(mute: Mute) -> tuple[bool, float]:
 
 def _quiet(silence: Silence, now: datetime, defined: Mapping[str, TimeInterval]) -> tuple[Silence, Mute]:
     said = ": ".join(part for part in (silence.created_by, silence.comment) if part)
+    if silence.until_resolved:
+        said = "; ".join(part for part in (said, "until what it began with has resolved") if part)
     until = None if silence.until_resolved else silence.until(now, defined)
     mute = Mute(kind=MuteKind.SILENCE, by=silence.id, until=until, version=silence.version, said=said)
     return silence, mute

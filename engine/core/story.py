@@ -258,7 +258,7 @@ def _next(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | 
         return _repeated(facts)
     if verdict is Verdict.PENDING:
         return Next(at=facts.fires_at, action="it fires, if the condition still holds then")
-    return _unmuted(past, now) or _flushed(facts)
+    return _unmuted(past, now) or _uninhibited(past, facts) or _flushed(facts)
 
 
 def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:
@@ -295,6 +295,17 @@ def _repeated(facts: Facts) -> Next | None:
         return _flushed(facts)
     at, number = min(moments)
     return Next(at=at, action=f"group {number} repeats it, if it still fires")
+
+
+def _uninhibited(past: _Past, facts: Facts) -> Next | None:
+    """What ends with another alert."""
+    flushed, source = _flushed(facts), None if past.mute is None else past.mute.detail.get("source")
+    if flushed is None or source is None:
+        return None
+    return Next(
+        at=flushed.at,
+        action=f"{flushed.action}; it is told then if {source} no longer fires and nobody was told before",
+    )
 
 
 def _unmuted(past: _Past, now: datetime) -> Next | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from engine.core.alert import TransitionReason
+from engine.core.alert import State, TransitionReason
 from engine.core.muting import Mute
 from rules import durations
 from rules.labels import Labels
@@ -84,7 +84,8 @@ class Event:
 class RuleFacts:
     """One rule now: `rule` is the version in force (`None`: the row never could be), `problems` why its row is set aside.
 
-    `health` is the word of its status, `since` when it became that; `evaluated_at` when it is asked next.
+    `health` is the word of its status (`""`: not known for that time), `since` when it became that; `evaluated_at` when it is
+    asked next.
     """
 
     id: str
@@ -196,14 +197,27 @@ def sentence(event: Event, number: int | None) -> str:
         case Kind.TRANSITION:
             return _transition(event.detail, event.reason)
         case Kind.PLACEMENT:
-            channels = ", ".join(event.detail.get("channels", ())) or "no channel"
-            return f"route {event.detail['route_id']!r} took it into group {event.detail['group_id']}, which tells {channels}"
+            return _placement(event)
         case Kind.MUTE:
             return _mute(event)
         case Kind.DECISION:
             return _decision(event, number)
         case _:
             return _attempt(event)
+
+
+def _placement(event: Event) -> str:
+    detail = event.detail
+    route, group = f"route {detail['route_id']!r}", f"group {detail['group_id']}"
+    channels = ", ".join(detail.get("channels", ())) or "no channel"
+    if event.reason == "moved":
+        before = f"moved from route {detail['from_route']!r}"
+        return (
+            f"{before}: by configuration {detail['configuration']} {route} has it, in {group}, which tells {channels}"
+        )
+    if event.reason == "left":
+        return f"left {group}: by configuration {detail['configuration']} it takes {route} no more"
+    return f"{route} took it into {group}, which tells {channels}"
 
 
 def _transition(detail: Mapping[str, Any], reason: str) -> str:
@@ -213,6 +227,8 @@ def _transition(detail: Mapping[str, Any], reason: str) -> str:
     row = f" of row {detail['threshold_id']!r}" if "threshold_id" in detail else ""
     against = f" against the threshold {detail['threshold']}{row}" if "threshold" in detail else ""
     rule = f"rule {detail['rule_id']!r} version {detail['rule_version']}"
+    if detail["after"] == State.INACTIVE.value:
+        return f"{became} ({reason}): {rule}; the last value was {detail['value']}{against}"
     return f"{became} ({reason}): {rule} saw the value {detail['value']}{against}"
 
 
@@ -229,7 +245,9 @@ def _mute(event: Event) -> str:
     until = event.detail.get("until")
     ending = f" until {clock(datetime.fromisoformat(until))}" if until else ""
     also = "".join(f", also {one['kind']} {one['by']!r}" for one in event.detail.get("also", ()))
-    return f"kept quiet by {event.reason} {event.detail['by']!r}{ending}{also}"
+    said = f" ({event.detail['said']})" if event.detail.get("said") else ""
+    source = f", because {event.detail['source']} fires" if event.detail.get("source") else ""
+    return f"kept quiet by {event.reason} {event.detail['by']!r}{said}{source}{ending}{also}"
 
 
 def _decision(event: Event, number: int | None) -> str:
@@ -243,6 +261,11 @@ def _decision(event: Event, number: int | None) -> str:
 def _attempt(event: Event) -> str:
     if event.reason in SENT:
         return f"{target(event.detail)} took the message at attempt {event.detail['attempt']}"
+    if event.reason == "deferred":
+        until = clock(datetime.fromisoformat(event.detail["until"]))
+        return (
+            f"{target(event.detail)} is rate limited until {until}: the message waits, and newer news takes its place"
+        )
     ending = "given up" if event.reason == "dead" else "to be tried again"
     failure = f"{event.detail.get('failure')}: {event.detail['detail']}"
     return f"{target(event.detail)} did not take the message at attempt {event.detail['attempt']} ({failure}), {ending}"
@@ -281,8 +304,21 @@ def rule_sentence(one: RuleFacts) -> str:
         return f"rule {one.id!r} is set aside ({one.problems[0]}); {instead}"
     if one.rule is not None and not one.rule.enabled:
         return f"rule {one.id!r} is disabled"
+    if not one.health:
+        return f"rule {one.id!r}{_asks(one.rule)} was in force"
     error = f": {one.error}" if one.error else ""
-    return f"rule {one.id!r} has health {one.health}{error}"
+    return f"rule {one.id!r}{_asks(one.rule)} has health {one.health}{error}"
+
+
+def _asks(rule: Rule | None) -> str:
+    """Which version it is and what it asks, as people wrote it."""
+    if rule is None:
+        return ""
+    asked = rule.expr or rule.metric_name or ""
+    compared = "" if rule.condition is None else f" {rule.condition.value} {rule.threshold:g}"
+    held = f" for {durations.format(rule.hold)}" if rule.hold else ""
+    said = f", `{' '.join(asked.split())}{compared}`{held}," if asked else ""
+    return f" version {rule.version}{said}"
 
 
 def _routes(facts: Facts, now: datetime) -> list[Step]:
@@ -330,10 +366,15 @@ def _mutes(facts: Facts, past: Sequence[Event], now: datetime) -> list[Step]:
         Step(
             at=now,
             kind=Kind.MUTE,
-            reason=f"{mute.kind.value} {mute.by!r} covers it{f' until {clock(mute.until)}' if mute.until else ''}",
-            subject=Subject(type=mute.kind.value, id=mute.by),
+            reason=_covers(mute),
+            subject=Subject(type=mute.kind.value, id=mute.by, version=mute.version),
             detail={"until": None if mute.until is None else mute.until.isoformat(), "source": mute.source},
         )
         for mute in facts.mutes
         if (mute.kind.value, mute.by) not in seen
     ]
+
+
+def _covers(mute: Mute) -> str:
+    said = f" ({mute.said})" if mute.said else ""
+    return f"{mute.kind.value} {mute.by!r}{said} covers it{f' until {clock(mute.until)}' if mute.until else ''}"

@@ -10,7 +10,7 @@ from engine.store import fields
 from engine.store.definition_table import DefinitionTable
 from engine.store.fields import Row
 from engine.store.tables import channels
-from rules.channels import Channel, ChannelKind
+from rules.channels import Channel, ChannelKind, RateLimit, check_rate_limit
 from rules.errors import ChannelError
 
 
@@ -25,6 +25,7 @@ def from_row(row: Row) -> Channel:
         url=fields.text(row, "url"),
         settings=fields.settings(row, "settings"),
         send_resolved=fields.flag(row, "send_resolved", default=True),
+        rate_limit=_rate_limit(row),
         team=fields.text(row, "team"),
         origin=fields.text(row, "origin", "sql"),
         version=fields.whole(row, "version", 1),
@@ -33,15 +34,30 @@ def from_row(row: Row) -> Channel:
 
 def to_row(channel: Channel) -> dict[str, object]:
     """The columns that declare the channel; version and times are the database's own."""
+    limit = channel.rate_limit
     return {
         "name": channel.name,
         "kind": channel.kind,
         "url": channel.url,
         "settings": dict(channel.settings),
         "send_resolved": channel.send_resolved,
+        "rate_limit": {} if limit is None else {"messages": limit.messages, "per_seconds": limit.per.total_seconds()},
         "team": channel.team,
         "origin": channel.origin,
     }
+
+
+def _rate_limit(row: Row) -> RateLimit | None:
+    """`{}` is none; else both words of it."""
+    written = row.get("rate_limit")
+    if not written:
+        return None
+    if not isinstance(written, dict) or written.keys() != {"messages", "per_seconds"}:
+        message = f'rate_limit is {ascii(written)[:80]}; give {{"messages": 10, "per_seconds": 60}}, or {{}} for none'
+        raise ChannelError(message, field="rate_limit")
+    limit = RateLimit(messages=fields.whole(written, "messages", 0), per=fields.span(written, "per_seconds"))
+    check_rate_limit(limit)
+    return limit
 
 
 TABLE: Final = DefinitionTable(table=channels, key="name", from_row=from_row, to_row=to_row)

@@ -107,12 +107,38 @@ def due(connection: Connection, now: datetime, *, per_channel: int) -> list[tupl
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next message that must still wait may be tried."""
+    """When the next message that must still wait may be tried, or the next channel takes one again."""
     query = select(func.min(outbox.c.next_attempt_at)).where(
         outbox.c.status == Status.PENDING.value, outbox.c.next_attempt_at > now
     )
-    moment: datetime | None = connection.execute(query).scalar_one()
-    return moment
+    resting = select(func.min(channel_state.c.next_send_at)).where(channel_state.c.next_send_at > now)
+    moments: list[datetime | None] = [connection.execute(one).scalar_one() for one in (query, resting)]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def held_back(connection: Connection, now: datetime) -> list[tuple[Parcel, datetime]]:
+    """Messages that could go but for their channel, which takes none until then, and that this was not yet noted of."""
+    resting = select(channel_state.c.channel, channel_state.c.next_send_at).where(channel_state.c.next_send_at > now)
+    until = {row.channel: row.next_send_at for row in connection.execute(resting)}
+    if not until:
+        return []
+    waiting = select(outbox).where(
+        outbox.c.status == Status.PENDING.value,
+        outbox.c.next_attempt_at <= now,
+        outbox.c.channel.in_(sorted(until)),
+        outbox.c.deferred_until.is_(None),
+        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
+    )
+    rows = connection.execute(waiting.order_by(outbox.c.id)).mappings()
+    return [(_from_row(row), until[row["channel"]]) for row in rows]
+
+
+def defer(connection: Connection, parcel: Parcel, until: datetime) -> bool:
+    """Note that the message was kept waiting; False when that was noted already, or it is gone."""
+    noting = update(outbox).where(
+        outbox.c.id == parcel.id, outbox.c.status == Status.PENDING.value, outbox.c.deferred_until.is_(None)
+    )
+    return connection.execute(noting.values(deferred_until=until)).rowcount == 1
 
 
 def find(connection: Connection, number: int) -> Parcel | None:

@@ -299,6 +299,8 @@ outbox = Table(
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     Column("finished_at", Instant),
+    # Until when its channel let it wait, when that was first written down.
+    Column("deferred_until", Instant),
     Index(
         "ix_outbox_queue",
         "group_id",
@@ -324,6 +326,8 @@ channel_state = Table(
     Column("channel", Text, primary_key=True),
     Column("state", Text, nullable=False, server_default="unknown"),
     Column("next_send_at", Instant),
+    # When the last messages went, in microseconds, for the channel's own limit; empty without one.
+    Column("sent", JSON, nullable=False, server_default=text("'[]'")),
     Column("last_success_at", Instant),
     Column("last_error", Text),
     Column("last_error_at", Instant),

@@ -16,7 +16,7 @@ from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Sub
 from rules import routing
 from rules.labels import Labels
 from rules.routing import Step as Tried
-from rules.rule import Rule
+from rules.rule import Condition, Rule
 
 NOON: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LABELS: Final = Labels({"alertname": "Busy", "host": "a"})
@@ -311,7 +311,7 @@ def test_the_steps_say_what_happened_in_words() -> None:
         mutes=(Mute(kind=MuteKind.SILENCE, by="s", until=after(900)), Mute(kind=MuteKind.LEVEL, by="r")),
     )
     assert [step.reason for step in story(known, after(60)).steps] == [
-        "rule 'r' has health ok",
+        "rule 'r' version 3 has health ok",
         "pending → firing (held): rule 'r' version 3 saw the value 12.0 against the threshold 10.0 of row 't'",
         "route 'root' took it into group 7, which tells no channel",
         "group 7 waits 5s at first, 30s between messages and repeats after 1h",
@@ -349,3 +349,48 @@ def test_a_story_as_of_any_moment_holds_nothing_later_and_says_what_came_next(at
 )
 def test_a_posted_alert_has_no_rule_to_speak_of(reason: str, said: str) -> None:
     assert sentence(moved(0, None, "firing", reason), 1) == said
+
+
+def test_a_rule_says_what_it_asks_and_for_how_long() -> None:
+    asking = replace(RULE, metric_name="errors", condition=Condition.ABOVE, threshold=10, hold=timedelta(minutes=5))
+    known = facts(rules=(RuleFacts(id="r", rule=asking, health="ok", since=after(0)),))
+    assert story(known, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, has health ok"
+    then = facts(rules=(RuleFacts(id="r", rule=asking, health="", since=after(0)),))
+    assert story(then, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, was in force"
+    plain = facts(rules=(RuleFacts(id="r", rule=replace(RULE, expr="up ==\n  0"), health="ok", since=after(0)),))
+    assert story(plain, after(60)).steps[0].reason == "rule 'r' version 3, `up == 0`, has health ok"
+
+
+def placement(reason: str, **detail: object) -> Event:
+    return event(5, Kind.PLACEMENT, reason, group_id=7, route_id="late", configuration=4, **detail)
+
+
+def test_a_move_says_from_where_to_where_and_by_which_configuration() -> None:
+    moved_on = placement("moved", from_route="root", channels=["slack"])
+    said = [step.reason for step in story(facts(*TOLD, moved_on, placement("left")), after(60)).steps]
+    assert "moved from route 'root': by configuration 4 route 'late' has it, in group 7, which tells slack" in said
+    assert "left group 7: by configuration 4 it takes route 'late' no more" in said
+
+
+def test_a_mute_says_who_asked_for_it_and_which_alert_does_it() -> None:
+    said = "zoe: a new disk; until what it began with has resolved"
+    told = story(facts(*TOLD, muted(5, "silence", by="s", until=None, said=said)), after(60))
+    assert "kept quiet by silence 's' (zoe: a new disk; until what it began with has resolved)" in told.summary
+    inhibited = muted(5, "inhibition", by="i", until=None, source='Down{host="a"}')
+    told = story(facts(*TOLD, inhibited, groups=(group(),)), after(60))
+    assert "kept quiet by inhibition 'i', because Down{host=\"a\"} fires" in told.summary
+    assert told.next is not None
+    assert 'it is told then if Down{host="a"} no longer fires' in told.next.action
+
+
+def test_a_mute_that_no_flush_has_seen_says_who_asked_for_it() -> None:
+    covering = Mute(kind=MuteKind.SILENCE, by="s", said="zoe", version=2)
+    step = story(facts(*TOLD, mutes=(covering,)), after(60)).steps[-1]
+    assert (step.reason, step.subject.version) == ("silence 's' (zoe) covers it", 2)
+
+
+def test_a_message_that_waits_for_its_channels_limit_says_until_when() -> None:
+    deferred = tried(6, "deferred", failure="rate_limited", until=after(60).isoformat())
+    found = story(facts(*TOLD[:-1], deferred), after(10))
+    assert found.verdict is Verdict.RATE_LIMITED
+    assert "slack is rate limited until 2026-03-01 12:01:00Z: the message waits" in found.summary

@@ -139,7 +139,7 @@ def test_a_silence_is_named_with_its_end(world: World) -> None:
     world.until(60)
     found = explain(world)
     assert found.verdict is Verdict.SILENCED
-    assert "silence 's' until 2026-01-01 00:08:20Z" in found.summary
+    assert "silence 's' (known) until 2026-01-01 00:08:20Z" in found.summary
     assert "nobody was told" in found.summary
     assert found.next is not None
     assert found.next.at == START + timedelta(seconds=500)
@@ -297,3 +297,38 @@ def test_the_past_is_told_as_it_was_with_what_came_next(world: World) -> None:
     assert then.next.action.startswith("pending → firing (held)")
     assert all(step.at <= START + timedelta(seconds=20) for step in then.steps)
     assert explain(world, at=200).verdict is Verdict.ALREADY_TOLD
+
+
+def test_the_past_is_told_with_the_routes_the_rule_and_the_timers_of_that_time(world: World) -> None:
+    fires(world)
+    world.until(40)
+    declare(world, routes, id="late", parent_id="root", matchers=["host=a"], group_interval_seconds=77)
+    world.sql("UPDATE routes SET group_interval_seconds = 55 WHERE id = 'root'")
+    world.sql("UPDATE alert_rules SET threshold = 11 WHERE id = 'r'")
+    world.returns("(errors\n) > 11", (HOST, 12))
+    world.until(100)
+    then, now = explain(world, at=35), explain(world)
+    assert said(then, Kind.ROUTE) == ["route 'root' taken: it matches"]
+    assert said(now, Kind.ROUTE)[-1] == "route 'late' taken: it matches"
+    assert "30s between messages" in said(then, Kind.GROUP)[0]
+    assert "1m17s between messages" in said(now, Kind.GROUP)[0]
+    assert "version 1, `errors > 10`" in said(then, Kind.RULE)[0]
+    assert any("moved from route 'root'" in one for one in said(now, Kind.PLACEMENT))
+    assert not any("moved" in one for one in said(then, Kind.PLACEMENT))
+
+
+def test_who_asked_for_a_silence_and_which_alert_inhibits_are_named(world: World) -> None:
+    times = {"starts_at": START, "ends_at": START + timedelta(seconds=500)}
+    declare(world, silences, id="s", matchers=["host=b"], comment="known", created_by="zoe", **times)
+    declare(world, inhibit_rules, id="i", source_matchers=["alertname=Down"], target_matchers=["alertname=Errors"])
+    rule(world)
+    world.returns(BREACH, (HOST, 12), ({"__name__": "errors", "host": "b"}, 12))
+    rule(world, id="down", name="Down", metric_name="down")
+    world.returns("(down\n) > 10", ({"host": "x"}, 12))
+    world.until(60)
+    found = explain(world)
+    assert "kept quiet by inhibition 'i', because Down{host=\"x\"} fires" in found.summary
+    (mute,) = [step for step in found.steps if step.kind is Kind.MUTE]
+    assert (mute.subject.version, mute.detail["configuration"]) == (1, 1)
+    both = explain(world, alertname="Errors", host="b")
+    assert "also silence 's'" in both.summary

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
 from engine.store import channels
 from engine.store.database import Database
-from rules.channels import Channel, ChannelKind
+from rules.channels import Channel, ChannelKind, RateLimit
 from rules.errors import RulesError
 
 
@@ -62,3 +65,27 @@ def test_a_put_leaves_the_columns_a_channel_does_not_know(database: Database) ->
 def test_a_row_that_is_no_channel_is_refused(row: dict[str, object], message: str) -> None:
     with pytest.raises(RulesError, match=message):
         channels.from_row({"name": "c", "kind": "slack", **row})
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("[5]", "rate_limit is"),
+        ('{"messages": 5}', 'give {"messages": 10, "per_seconds": 60}'),
+        ('{"messages": "many", "per_seconds": 60}', "messages is"),
+        ('{"messages": 0, "per_seconds": 60}', "from 1 to 1000"),
+        ('{"messages": 5, "per_seconds": 0}', "more than 0"),
+    ],
+)
+def test_a_rate_limit_that_is_none_is_refused_by_name(written: str, message: str) -> None:
+    row = {"name": "c", "kind": "log", "rate_limit": json.loads(written)}
+    with pytest.raises(RulesError) as caught:
+        channels.from_row(row)
+    assert message in str(caught.value)
+
+
+def test_a_rate_limit_is_kept() -> None:
+    row = {"name": "c", "kind": "log", "rate_limit": {"messages": 5, "per_seconds": 60}}
+    found = channels.from_row(row)
+    assert found.rate_limit == RateLimit(messages=5, per=timedelta(minutes=1))
+    assert channels.to_row(found)["rate_limit"] == row["rate_limit"]
