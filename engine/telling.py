@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from engine.core.alert import Alert
+from engine.core.alert import Alert, State
 from engine.core.external import NONE, outward
 from engine.core.facts import AlertFacts, Facts
 from engine.core.flush import Group
@@ -53,7 +53,8 @@ class Telling:
             group_labels=group.labels,
             alerts=tuple(told),
             external_url=self.external_url,
-            notes=_notes(decision, mutes),
+            notes=(*_notes(decision, mutes), *_moved(decision, alerts)),
+            route_labels=policy.labels,
         )
 
     def _alert(self, alert: Alert, definitions: Definitions, *, ends_at: datetime | None) -> AlertFacts:
@@ -89,3 +90,9 @@ def _began(alert: Alert) -> datetime:
 def _notes(decision: Decision, mutes: Mutes) -> tuple[str, ...]:
     kept = decision.firing & mutes.keys()
     return (f"{len(kept)} of these are muted now, but were told before and still fire",) if kept else ()
+
+
+def _moved(decision: Decision, alerts: Mapping[int, Alert]) -> tuple[str, ...]:
+    """That what this message calls an end is none, where alerts went to other routes."""
+    going = [number for number in decision.resolved if number in alerts and alerts[number].state is State.FIRING]
+    return (f"{len(going)} of these still fire, and are told elsewhere now: the routes were changed",) if going else ()

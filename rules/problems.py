@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from rules import lints, promql, query, routing, templates
+from rules import lints, promql, query, route_labels, routing, templates
 from rules.errors import PromqlError, RouteError, RulesError
 from rules.labels import METRIC_NAME, SEVERITY
 from rules.lints import Finding, Lint
@@ -222,10 +222,18 @@ def _each_route(routes: Sequence[Route]) -> Iterator[Problem]:
     for place, route in enumerate(routes):
         hung = replace(route, parent_id=route.parent_id and ROOT)
         yield from _untenable([hung] if route.id == ROOT else [Route(id=ROOT), hung], f"{place}.")
+        yield from _mislabelled(route, f"{place}.")
         if first[route.id] != place:
             yield _error(f"{place}.id", f"route {route.id!r} is there twice; give one of them another id")
         if _is_orphan(route, first):
             yield _error(f"{place}.parent_id", f"route {route.id!r}: its parent {route.parent_id!r} does not exist")
+
+
+def _mislabelled(route: Route, prefix: str) -> Iterator[Problem]:
+    try:
+        route_labels.check(route.labels)
+    except RouteError as error:
+        yield _error(f"{prefix}{error.field}", error.message)
 
 
 def _is_orphan(route: Route, known: Mapping[str, int]) -> bool:

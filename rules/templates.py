@@ -53,7 +53,8 @@ class TemplateData:
     """What a template sees: the series' own labels and value, and the world around the rule.
 
     `query` answers PromQL at the time of the evaluation, `None` where there is none to ask; `now` is that time. `alert` is the
-    rule's name, by which a failure calls its template.
+    rule's name, by which a failure calls its template. The label of a route sees, beside that, `group` (more fields of the
+    dot) and by `routeLabels` the other labels of its route.
     """
 
     labels: Mapping[str, str]
@@ -63,6 +64,14 @@ class TemplateData:
     query: Callable[[str], Sequence[Element]] | None = None
     now: datetime | None = None
     alert: str = ""
+    group: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
+    route_label: Callable[[str], str] | None = None
+
+
+def check_route_label(template: str) -> None:
+    """Refuse the template of a route's label that does not parse. Raises TemplateError."""
+    if "{{" in template:
+        _compiled_of_route(template)
 
 
 def check(template: str) -> None:
@@ -78,7 +87,7 @@ def render(template: str, data: TemplateData) -> str:
     """
     if "{{" not in template:
         return template
-    compiled = _compiled(template)
+    compiled = _compiled(template) if data.route_label is None else _compiled_of_route(template)
     try:
         text: str = compiled.render(_Root(data))
     except _FAILURES as error:
@@ -132,6 +141,11 @@ def _compiled(template: str) -> gotpl.Template:
     return _compile(template, _FUNCTIONS)
 
 
+@lru_cache(maxsize=1024)
+def _compiled_of_route(template: str) -> gotpl.Template:
+    return _compile(template, _ROUTE_FUNCTIONS)
+
+
 def _compile(template: str, known: Mapping[str, Callable[..., object]]) -> gotpl.Template:
     if len(template) > MAX_TEMPLATE:
         raise TemplateError(f"a template of {len(template)} characters is too long; the most is {MAX_TEMPLATE}")
@@ -166,12 +180,17 @@ class _Root:
         self.surroundings = Surroundings(
             query=data.query, external_url=data.external_url, now=data.now, spending=Spending()
         )
-        self._fields = {
+        self._fields: dict[str, object] = {
             "Labels": gotpl.TypedMap(dict(data.labels), ""),
             "ExternalLabels": gotpl.TypedMap(dict(data.external_labels), ""),
             "ExternalURL": data.external_url,
             "Value": data.value,
+            **{
+                name: text if isinstance(text, str) else gotpl.TypedMap(dict(text), "")
+                for name, text in data.group.items()
+            },
         }
+        self.route_label = data.route_label
 
     def __gotemplate_lookup__(self, name: str) -> object:
         if name not in self._fields:
@@ -231,3 +250,18 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
     **{name: _counted(function, bound=False) for name, function in {**_GROWING, **PURE, "printf": _printf}.items()},
     **{name: _counted(function, bound=True) for name, function in BOUND.items()},
 }
+
+
+def _route_label(context: gotpl.RenderContext, name: object) -> str:
+    if not isinstance(name, str) or not isinstance(context.root, _Root) or context.root.route_label is None:
+        raise TypeError(f"routeLabels wants the name of a route's label, not {name!r:.40}")
+    text = context.root.route_label(name)
+    _surroundings(context).spending.charge(text)
+    return text
+
+
+_ROUTE_FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
+    **_FUNCTIONS,
+    "routeLabels": gotpl.ContextFunction(sync=_route_label),
+}
+"""What the labels of routes know besides (A:template/template.go)."""

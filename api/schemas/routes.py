@@ -152,12 +152,17 @@ class PolicyOut(Output):
     group_interval: Duration
     repeat_interval: Duration
     notify_on_unmute: NotifyOnUnmute
+    labels: dict[str, str]
+    mute_time_intervals: list[str]
+    active_time_intervals: list[str]
 
     @classmethod
     def of(cls, policy: Policy, labels: Labels) -> PolicyOut:
         """The policy as it applies to an alert with these labels."""
         values = {name: getattr(policy, name) for name in cls.model_fields if name != "group_labels"}
-        lists = {"channels": list(policy.channels), "group_by": list(policy.group_by)}
+        listed = ("channels", "group_by", "mute_time_intervals", "active_time_intervals")
+        lists: dict[str, Any] = {name: list(getattr(policy, name)) for name in listed}
+        lists["labels"] = dict(policy.labels)
         return cls.model_construct(**{**values, **lists}, group_labels=dict(policy.group_labels(labels)))
 
 
@@ -176,7 +181,10 @@ class StepOut(Output):
 
 
 class RoutedOut(Output):
-    """Which routes take an alert with these labels, and how each route that was come to decided."""
+    """Which routes take an alert with these labels, and how each route that was come to decided.
+
+    `configuration` is the number of the one in force, 0 for a moment after an edit.
+    """
 
     model_config = example(
         {
@@ -191,8 +199,12 @@ class RoutedOut(Output):
                     "group_interval": "5m",
                     "repeat_interval": "4h",
                     "notify_on_unmute": "needed",
+                    "labels": {},
+                    "mute_time_intervals": ["nights"],
+                    "active_time_intervals": [],
                 }
             ],
+            "configuration": 7,
             "tried": [
                 {
                     "route_id": "root",
@@ -206,6 +218,7 @@ class RoutedOut(Output):
     )
     policies: list[PolicyOut]
     tried: list[StepOut]
+    configuration: int
 
 
 def described(route: Route) -> RouteOut:

@@ -85,7 +85,8 @@ def test_routes(body: LabelsIn, service: Service) -> RoutedOut:
         tree = service.feed.refresh(connection).tree
     labels = Labels(body.labels)
     policies = [PolicyOut.of(policy, labels) for policy in tree.match(labels)]
-    return RoutedOut(policies=policies, tried=[StepOut.of(step) for step in routing.trace(tree, labels)])
+    tried = [StepOut.of(step) for step in routing.trace(tree, labels)]
+    return RoutedOut(policies=policies, tried=tried, configuration=tree.version)
 
 
 def _planned(write: Write, body: RouteIn, route_id: str, *, must: bool | None = None) -> Edit[Route]:

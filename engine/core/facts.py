@@ -48,6 +48,8 @@ class Facts:
     external_url: str = ""
     notes: tuple[str, ...] = field(default=())
     """Things the reader must know about the message itself, e.g. that a template failed."""
+    route_labels: Labels = field(default_factory=Labels)
+    """The labels of the route, as templates over this group: a message renders them."""
 
     @property
     def firing(self) -> tuple[AlertFacts, ...]:

@@ -9,7 +9,9 @@ from typing import Final
 
 from engine.core.facts import AlertFacts, Facts
 from engine.core.messages_text import clean, common, rfc3339
+from rules import route_labels
 from rules.errors import ChannelError
+from rules.route_labels import GroupData
 
 STILL_FIRING: Final = "0001-01-01T00:00:00Z"
 """Go's zero time, which Alertmanager writes for an alert that has not ended."""
@@ -30,6 +32,7 @@ def render(facts: Facts, settings: Mapping[str, str]) -> bytes:
         "groupLabels": _pairs(facts.group_labels),
         "commonLabels": _pairs(common(alert.labels for alert in facts.alerts)),
         "commonAnnotations": _pairs(common(alert.annotations for alert in facts.alerts)),
+        "routeLabels": _pairs(_route_labels(facts)),
         "externalURL": clean(facts.external_url),
         "notification_reason": clean(facts.reason),
         "alerts": [_alert(alert) for alert in kept],
@@ -55,6 +58,18 @@ def _alert(alert: AlertFacts) -> Json:
         "generatorURL": clean(alert.generator_url),
         "fingerprint": alert.fingerprint,
     }
+
+
+def _route_labels(facts: Facts) -> dict[str, str]:
+    group = GroupData(
+        receiver=facts.receiver,
+        status=facts.status,
+        group_labels=facts.group_labels,
+        common_labels=common(alert.labels for alert in facts.alerts),
+        common_annotations=common(alert.annotations for alert in facts.alerts),
+        external_url=facts.external_url,
+    )
+    return route_labels.render(facts.route_labels, group)
 
 
 def _pairs(pairs: Mapping[str, str]) -> dict[str, str]:

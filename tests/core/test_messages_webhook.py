@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from engine.core.facts import Facts
 from engine.core.messages_webhook import render
 from rules.errors import ChannelError
+from rules.labels import Labels
 from tests.core.telling import QUERY, alert, facts, many
 
 
@@ -28,6 +30,7 @@ def test_the_whole_message_is_alertmanagers_version_four() -> None:
         "groupLabels": {"alertname": "HighErrorRate"},
         "commonLabels": {"alertname": "HighErrorRate", "severity": "critical"},
         "commonAnnotations": {"summary": "Too many errors"},
+        "routeLabels": {},
         "externalURL": "https://tocsin.example.org",
         "notification_reason": "first notification",
         "alerts": [
@@ -83,3 +86,9 @@ def test_what_is_common_is_taken_over_all_alerts_also_the_cut_ones() -> None:
 def test_a_max_alerts_that_is_no_count_is_refused(text: str) -> None:
     with pytest.raises(ChannelError, match="max_alerts must be 0"):
         render(facts(), {"max_alerts": text})
+
+
+def test_the_labels_of_the_route_are_made_of_the_group() -> None:
+    labels = Labels({"tier": "1", "page": "{{ .CommonLabels.severity }} for {{ .Receiver }}"})
+    body = json.loads(render(replace(facts(alert()), route_labels=labels), {}))
+    assert body["routeLabels"] == {"page": "critical for ops", "tier": "1"}
