@@ -89,8 +89,19 @@ def try_labels(
         show_list(answer["tried"], TRIED, Format.TABLE, nothing="")
         say("")
         show_list(answer["policies"], TAKEN, Format.TABLE, nothing="no route takes it")
+        for line in quiet(answer["policies"]):
+            say(line)
 
     show(answer, output, people)
+
+
+def quiet(policies: Sequence[Fields]) -> Iterator[str]:
+    """When routes that take an alert say nothing."""
+    for policy in policies:
+        for name, when in (("mute_time_intervals", "within"), ("active_time_intervals", "outside of")):
+            intervals = policy.get(name)
+            if intervals:
+                yield f"route {words.plain(policy.get('route_id'))} is quiet {when} {words.plain(intervals)}"
 
 
 def drawn(routes: Sequence[Fields]) -> Iterator[str]:

@@ -290,3 +290,31 @@ def test_a_group_is_flushed_on_its_grid_for_as_long_as_it_is_muted(world: World)
     ((later,),) = world.rows("SELECT flush_at FROM alert_groups")
     assert first < later
     assert world.deliveries == []
+
+
+def mute(world: World, kind: str) -> None:
+    """From now on Slow on host b is kept quiet, or by an interval all of Slow."""
+    match kind:
+        case "silence":
+            silence(world, "host=b", end=5000)
+        case "inhibition":
+            inhibit(world, "alertname=Down", "alertname=Slow", "host")
+            fires(world, "down", "b")
+        case _:
+            interval(world, "night", "00:00", "06:00")
+            world.sql("UPDATE routes SET mute_time_intervals = '[\"night\"]' WHERE id = 'slow'")
+
+
+@pytest.mark.parametrize("kind", ["silence", "inhibition", "interval"])
+def test_what_was_told_and_is_muted_keeps_its_group_alive_until_it_ends(world: World, kind: str) -> None:
+    declare(world, routes, id="slow", parent_id="root", matchers=["alertname=Slow"])
+    fires(world, "slow", "a", "b")
+    world.until(40)
+    mute(world, kind)
+    world.until(100)
+    fires(world, "slow", "b")
+    world.until(200)
+    assert [status for _, status in told(world, "Slow")] == ["firing", "firing"]
+    fires(world, "slow")
+    world.until(300)
+    assert [status for _, status in told(world, "Slow")] == ["firing", "firing", "resolved"]

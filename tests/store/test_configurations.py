@@ -174,3 +174,20 @@ def test_the_configuration_of_a_moment_is_found_again(database: Database) -> Non
     assert now is not None
     assert (then.version, then.tree.policies["a"].receiver) == (1, "dba")
     assert (now.version, now.tree.policies["a"].receiver) == (2, "other")
+
+
+def test_two_people_whose_edits_make_a_circle_only_together_leave_the_accepted_tree_in_force(
+    postgresql: Database,
+) -> None:
+    feed = DefinitionFeed()
+    run(postgresql, "INSERT INTO routes (id, parent_id) VALUES ('a', 'root'), ('b', 'root')")
+    accept(feed, postgresql)
+    with postgresql.write() as one, postgresql.write() as other:
+        one.execute(text("UPDATE routes SET parent_id = 'b' WHERE id = 'a'"))
+        other.execute(text("UPDATE routes SET parent_id = 'a' WHERE id = 'b'"))
+    found = accept(feed, postgresql)
+    assert (found.configuration.version, found.declared) == (1, False)
+    assert [route.parent_id for route in found.tree.routes] == [None, "root", "root"]
+    assert "go round in a circle" in found.problems[0]
+    run(postgresql, "UPDATE routes SET parent_id = 'root' WHERE id = 'b'")
+    assert accept(feed, postgresql).configuration.version == 2

@@ -15,7 +15,7 @@ from rules.inhibition import InhibitRule, inhibits
 from rules.labels import Labels
 from rules.matchers import parse_matcher
 from rules.routing import Policy, Route, Tree, build
-from rules.silences import Silence, covering
+from rules.silences import Silence, covering, holding
 from rules.time_intervals import TimeInterval, contains, next_change
 from tests.scenarios.world import START
 
@@ -94,7 +94,7 @@ class Truth:
         inhibited = any(
             inhibits(rule, source, labels) for rule in self.inhibit_rules for source in self.fires if source != labels
         )
-        return inhibited or bool(covering(self.silences.values(), labels, self.moment))
+        return inhibited or bool(covering(holding(self.silences.values(), self.moment), labels))
 
     def mutes(self, labels: Labels) -> bool:
         """Whether nobody is told of it now."""

@@ -207,7 +207,7 @@ def test_the_way_of_an_alert_is_told_step_by_step() -> None:
         {"route_id": "db", "depth": 1, "verdict": "taken", "why": "it matches"},
     ]
     policy = {"route_id": "db", "receiver": "dba", "channels": ["slack"], "group_labels": {"alertname": "X"}}
-    policies = [{**policy, "group_wait": "30s", "repeat_interval": "4h"}]
+    policies = [{**policy, "group_wait": "30s", "repeat_interval": "4h", "mute_time_intervals": ["nights", "lunch"]}]
     with serving({"POST /routes/test": answer({"tried": tried, "policies": policies})}) as server:
         told = tocsin("routes", "test", "team=db", "alertname=X", url=server.url)
     assert server.requests[0].json == {"labels": {"team": "db", "alertname": "X"}}
@@ -218,6 +218,7 @@ def test_the_way_of_an_alert_is_told_step_by_step() -> None:
         "",
         "TAKEN BY  RECEIVER  CHANNELS  GROUP        WAIT  REPEAT",
         "db        dba       slack     alertname=X  30s   4h",
+        "route db is quiet within nights, lunch",
     ]
 
 
