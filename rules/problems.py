@@ -203,7 +203,7 @@ def _refusals(field: str, check: Callable[[str], object], text: str) -> Iterator
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def check_routes(routes: Sequence[Route]) -> tuple[Problem, ...]:
