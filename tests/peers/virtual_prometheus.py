@@ -29,16 +29,18 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Script:
-    """A rule file, and its series as promtool writes them: `5 _ NaN stale`, a word for each step."""
+    """A rule file, and its series as promtool writes them: `5 _ NaN stale`, a word for each scrape, usually one a step."""
 
     rules: str
     series: Mapping[str, str]
     external_labels: Mapping[str, str] = field(default_factory=dict)
     external_url: str = ""
+    scrape: timedelta = STEP
 
     @property
     def steps(self) -> int:
-        return max((len(words.split()) for words in self.series.values()), default=1)
+        words = max((len(words.split()) for words in self.series.values()), default=1)
+        return (words - 1) * self.scrape // STEP + 1
 
 
 def together(scripts: Sequence[Script]) -> Script:
@@ -55,7 +57,7 @@ def together(scripts: Sequence[Script]) -> Script:
 def blocks(script: Script, folder: Path) -> None:
     """Write the series into the folder, as a Prometheus' storage."""
     lines = [
-        f"{series} {word} {at * STEP.total_seconds():.0f}"
+        f"{series} {word} {at * script.scrape.total_seconds():.0f}"
         for series, words in script.series.items()
         for at, word in enumerate(words.split())
         if word not in ("_", "stale")
@@ -103,7 +105,7 @@ def disagreement(script: Script, moments: Sequence[Moment], rules: Mapping[str, 
     (folder / "rules.yml").write_text(script.rules, encoding="utf-8")
     names = sorted({rule.name for rule in rules.values()})
     test = {
-        "interval": _minutes(STEP),
+        "interval": f"{script.scrape.total_seconds():.0f}s",
         "input_series": [{"series": series, "values": words} for series, words in script.series.items()],
         "external_labels": dict(script.external_labels),
         "external_url": script.external_url,
