@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from api import alertmanager, faults, health, prometheus, reference
+from api import alertmanager, exposition, faults, health, prometheus, reference
 from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
 from api.middleware import BodyLimit, PlainJson, RequestMetrics
@@ -124,6 +124,7 @@ def _surface(app: FastAPI) -> None:
     app.include_router(prometheus.router, dependencies=bearer, responses=_REFUSALS)
     alertmanager.install(app)
     app.include_router(alertmanager.router, dependencies=bearer, responses=_REFUSALS)
+    app.include_router(exposition.router, dependencies=bearer, responses=_REFUSALS)
 
 
 def _gate(service: Backend) -> Gate:

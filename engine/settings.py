@@ -207,6 +207,12 @@ def _count(text: object) -> int:
     return int(str(text))
 
 
+def _cap(text: object) -> int:
+    if not re.fullmatch(r"\d{1,6}", str(text), re.ASCII):
+        raise _wrong("write a number from 0 (none) to 999999")
+    return int(str(text))
+
+
 def _fallback(text: object) -> str:
     try:
         fallback.channel(str(text))
@@ -279,6 +285,7 @@ class Settings(BaseSettings):
     query_concurrency: Count = _named("TOCSIN_QUERY_CONCURRENCY", default=8)
     planning: Annotated[Planning, BeforeValidator(_one_of(Planning))] = _named("TOCSIN_PLANNING", default=Planning.ON)
     query_max_bytes: Annotated[int, BeforeValidator(_bytes)] = _named("TOCSIN_QUERY_MAX_BYTES", default=64 << 20)
+    metrics_alerts: Annotated[int, BeforeValidator(_cap)] = _named("TOCSIN_METRICS_ALERTS", default=0)
     delivery: Annotated[Delivery, BeforeValidator(_one_of(Delivery))] = _named("TOCSIN_DELIVERY", default=Delivery.SEND)
     delivery_timeout: Span = _named("TOCSIN_DELIVERY_TIMEOUT", default=timedelta(seconds=10))
     delivery_concurrency: Count = _named("TOCSIN_DELIVERY_CONCURRENCY", default=16)

@@ -255,6 +255,21 @@ def page(
     return [from_row(row) for row in connection.execute(query).mappings()]
 
 
+def of_rules(connection: Connection, *, limit: int) -> list[Alert]:
+    """At most `limit` pending and firing alerts of rules, the engine's own among them: firing ones first, then by row."""
+    first = case((alerts.c.state == State.FIRING, 0), else_=1)
+    query = select(alerts).where(_OF_RULES).order_by(first, alerts.c.id).limit(limit)
+    return [from_row(row) for row in connection.execute(query).mappings()]
+
+
+def count_of_rules(connection: Connection) -> int:
+    """How many pending and firing alerts there are that were not posted."""
+    return connection.execute(select(func.count()).select_from(alerts).where(_OF_RULES)).scalar_one()
+
+
+_OF_RULES = and_(alerts.c.state != State.INACTIVE, alerts.c.source != "external")
+
+
 def counts(connection: Connection) -> Mapping[State, int]:
     """How many alerts stand in each state."""
     query = select(alerts.c.state, func.count()).group_by(alerts.c.state)

@@ -70,6 +70,7 @@ class StandInSettings:
     api_keys: tuple[SecretStr, ...] = ()
     listen: Listen = field(default_factory=lambda: Listen(host="127.0.0.1", port=9099))
     environment: Mapping[str, str] = field(default_factory=dict)
+    metrics_alerts: int = 0
     roles: frozenset[Role] = EVERY
     external_labels: Labels = field(default_factory=Labels)
     external_url: str = "http://tocsin.example"

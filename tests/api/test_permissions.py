@@ -37,6 +37,7 @@ GET HEAD /health/ready
 GET HEAD /health/readiness
 GET HEAD /ready
 GET HEAD /metrics
+GET HEAD /metrics/alerts
 GET HEAD /openapi.json
 GET /api/v1/rules
 GET /api/v1/rules/{rule_id}

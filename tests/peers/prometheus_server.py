@@ -64,6 +64,7 @@ class PrometheusServer:
     (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command line `flags`.
     `data` is a storage that is there already, and stays. With `web`, a file for `--web.config.file`, it speaks https; `trust`
     and `authorization` are what it is then asked with from here. `external_labels` are what it adds to the alerts it tells.
+    `scrape` are more settings of its scraping.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PrometheusServer:
         alertmanager_key: str = "",
         flags: Sequence[str] = (),
         data: Path = Path("data"),
+        scrape: Mapping[str, Any] | None = None,
         web: Path | None = None,
         trust: ssl.SSLContext | None = None,
         authorization: str = "",
@@ -90,6 +92,7 @@ class PrometheusServer:
         }
         self._web, self._trust = web, trust
         self._external_labels = dict(external_labels or {})
+        self._scrape = scrape or {}
         self._headers = {"Authorization": authorization} if authorization else {}
         self._port = free_port()
         self._home = Path()
@@ -182,7 +185,7 @@ class PrometheusServer:
 
     def _configuration(self) -> dict[str, Any]:
         interval = f"{self._interval // timedelta(milliseconds=1)}ms"
-        scrape = {"job_name": "test", "static_configs": [{"targets": list(self._targets)}]}
+        scrape = {"job_name": "test", "static_configs": [{"targets": list(self._targets)}], **self._scrape}
         receivers = [{**self._alertmanager, "static_configs": [{"targets": list(self._alertmanagers)}]}]
         return {
             "global": {

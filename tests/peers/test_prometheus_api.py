@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from fastapi.testclient import TestClient
@@ -21,9 +22,10 @@ from engine.store.database import connect
 from engine.store.rule_status import Health, RuleStatus
 from engine.timings import Timing
 from rules.labels import Labels
-from tests.api.stand_in import NOON, NoonClock, StandIn, store_alerts
+from tests.api.stand_in import NOON, NoonClock, StandIn, StandInSettings, store_alerts
 from tests.peers.processes import wait_until
 from tests.peers.prometheus_server import Exporter, PrometheusServer
+from tests.servers import Request, Response, ScriptedServer
 
 FILE = """
 groups:
@@ -66,7 +68,7 @@ def evaluated(database_at: Path, file: Path, instance: str) -> TestClient:
     read, flaws = declared([(str(file), FILE)])
     assert flaws == ()
     found = [replace(rule, id=rule.name, origin=f"import:{file}") for rule in read]
-    engine = StandIn(database=database)
+    engine = StandIn(database=database, settings=StandInSettings(metrics_alerts=10))
     with database.write() as connection:
         for rule in found:
             rules.put(connection, rule)
@@ -112,6 +114,29 @@ def test_alerts_are_told_as_prometheus_tells_them(both: tuple[str, TestClient]) 
     for told in (ours, theirs):
         told["data"]["alerts"].sort(key=lambda each: each["labels"]["alertname"])
     assert timeless(ours) == timeless(theirs)
+
+
+def test_alerts_as_series_answer_a_dashboard_as_prometheus_own_do(both: tuple[str, TestClient]) -> None:
+    url, api = both
+
+    def told(request: Request) -> Response:
+        answered = api.get("/metrics/alerts", headers={"Accept": request.headers["accept"]})
+        return Response(body=answered.content, headers={"Content-Type": answered.headers["Content-Type"]})
+
+    def labels(answer: Any) -> list[dict[str, str]]:
+        found = [dict(each["metric"]) for each in answer["data"]["result"]]
+        assert {each["value"][1] for each in answer["data"]["result"]} == {"1"}
+        return sorted(found, key=lambda each: each["alertname"])
+
+    page = {"honor_labels": True, "metrics_path": "/metrics/alerts"}
+    with ScriptedServer(told) as tocsin, PrometheusServer(targets=[f"127.0.0.1:{tocsin.port}"], scrape=page) as other:
+        other.wait_for("ALERTS")
+        for query in ("ALERTS", 'ALERTS{alertstate="firing"}', 'ALERTS{alertstate="pending", job="test"}'):
+            path = f"api/v1/query?{urlencode({'query': query})}"
+            assert labels(fetched(f"{other.url}/{path}")) == labels(fetched(f"{url}/{path}")) != []
+        since = {each["metric"]["alertname"]: float(each["value"][1]) for each in other.result("ALERTS_FOR_STATE")}
+        assert since == dict.fromkeys(("HighCpu", "Waiting"), NOON.timestamp())
+        assert other.result("tocsin_alerts_left_out")[0]["value"][1] == "0"
 
 
 @pytest.fixture(scope="module")
