@@ -247,7 +247,7 @@ TIMES: Final[tuple[Pattern, ...]] = (
 ANY: Final[tuple[Pattern, ...]] = (
     lambda m: ("Absent", f'absent({m.name}{{job="{m.job}", instance="d:9100"}})'),
     lambda m: ("Gone", f'absent_over_time({m.name}{{job="no-such"}}[5m])'),
-    lambda m: ("Missing", f'count({m.name}{{instance=~"[ab]:.+", job!~"x|y"}}) by (job) != 2 or vector(0) > 1'),
+    lambda m: ("Missing", f'count({m.name}{{instance=~"[ab]:.+", job!~"x|y"}}) by (job) != 2'),
     lambda m: ("TooMany", f"count by (job) ({m.name} >= 0) > 1"),
 )
 """What can be asked of a metric of any kind; a histogram's own name has no series."""
