@@ -306,7 +306,7 @@ def test_the_rows_of_the_document_are_taken_as_they_stand_there(world: World) ->
         world.sql(statement.replace(":00", "\\:00"))
     with world.service.database.read() as connection:
         definitions = world.service.feed.refresh(connection)
-    assert [len(rows) for rows in definitions.thresholds.values()] == [3]
+    assert {rule: len(rows) for rule, rows in definitions.thresholds.items()} == {"cpu": 2, "disk": 3}
     assert definitions.problems == ()
     rows = definitions.thresholds["disk"]
     assert check_thresholds(definitions.rules["disk"], rows, {"warning": 20, "critical": 30}) == ()
