@@ -302,7 +302,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_rows_of_the_document_are_taken_as_they_stand_there(world: World) -> None:
-    for statement in "".join(blocks("sql")).split(";\n"):
+    for statement in "\n".join(blocks("sql")).split(";\n"):
         world.sql(statement.replace(":00", "\\:00"))
     with world.service.database.read() as connection:
         definitions = world.service.feed.refresh(connection)
