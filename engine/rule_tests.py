@@ -301,9 +301,10 @@ def _foreseeable(entries: Sequence[Entry], test: RuleTest) -> frozenset[int]:
 
 
 def _points(series: InputSeries, test: RuleTest) -> Iterator[tuple[int, float | None]]:
+    start, interval = _stamp(test.start), test.interval // _MILLISECOND
     for run_ in series.runs:
         for at, value in run_.values():
-            yield _stamp(test.start + at * test.interval), value
+            yield start + at * interval, value
 
 
 def _recorded(rule: Recording, samples: Sequence[Sample]) -> list[Sample]:

@@ -45,7 +45,11 @@ _BOOLEANS: Final = {
     for word in (plain, plain.title(), plain.upper())
 }
 _NUMBER: Final = re.compile(r"[-+]?(?:0x[0-9a-f_]+|[0-9_]*\.?[0-9_]*(?:e[-+]?[0-9]+)?|\.inf)|\.nan", re.IGNORECASE)
-_SECONDS: Final = re.compile(r"[-+]?[0-9]{1,11}(?:\.[0-9]*)?")
+_SECONDS: Final = re.compile(r"[-+]?[0-9]{1,10}(?:\.[0-9]*)?")
+
+_LATEST: Final = 2200
+MOST_STEPS: Final = 1_000_000
+"""Evaluations of one test; a day of minutes has 1,440."""
 
 T = TypeVar("T")
 
@@ -171,7 +175,7 @@ class _Reader(Reader):
         fields = self.mapping(node, place, _TEST)
         name = self.text(fields.get("name"), "name", f"{place}: ")
         label = f"{place} ({name}): " if name else f"{place}: "
-        return RuleTest(
+        test = RuleTest(
             name=name,
             interval=self.span(fields.get("interval"), "interval", label) or interval,
             series=tuple(self.each_once(self.items(fields, "input_series", label), label)),
@@ -182,6 +186,12 @@ class _Reader(Reader):
             start=self.instant(fields.get("start_timestamp"), label),
             line=node.line,
         )
+        if test.lasts // interval > MOST_STEPS:
+            message = (
+                f"evaluates more than {MOST_STEPS} times; give a longer evaluation_interval, or an earlier eval_time"
+            )
+            self.tell(node, "eval_time", f"{label}{message}")
+        return test
 
     def each_once(self, nodes: Iterable[Node], label: str) -> Iterable[InputSeries]:
         """The series, the last of those with the same labels, as in promtool."""
@@ -273,7 +283,7 @@ class _Reader(Reader):
             if node.quoted or node.kind is not Kind.SCALAR or not _NUMBER.fullmatch(text):
                 raise ValueError(text)
             return float(int(text, 16)) if "0x" in text else float(text.replace(".inf", "inf").replace(".nan", "nan"))
-        except ValueError:
+        except (ValueError, OverflowError):
             self.tell(node, name, f"{label}{name} is {node.text[:80]!r}; give a number, such as 0.5, .inf or .nan")
         return 0.0
 
@@ -284,11 +294,11 @@ class _Reader(Reader):
             if not text or _SECONDS.fullmatch(text):
                 return _EPOCH + timedelta(seconds=float(text or 0))
             at = datetime.fromisoformat(text)
-            if at.tzinfo is None:
+            if at.tzinfo is None or at.year > _LATEST:
                 raise ValueError(text)
+            return at.astimezone(UTC)
         except (ValueError, OverflowError):
             assert node is not None
-            hint = "give seconds since 1970, or an instant such as 2026-01-31T12:00:00Z"
+            hint = f"give seconds since 1970, or an instant before {_LATEST} such as 2026-01-31T12:00:00Z"
             self.tell(node, "start_timestamp", f"{label}start_timestamp is {text[:80]!r}; {hint}")
             return _EPOCH
-        return at.astimezone(UTC)

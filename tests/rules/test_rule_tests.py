@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from rules.errors import SeriesError
+from rules.formats import series_notation
 from rules.formats.rule_tests import (
     AlertTest,
     ExpectedAlert,
@@ -20,6 +25,14 @@ from rules.formats.series_notation import Run
 from rules.labels import Labels, LabelTexts
 
 MINUTE = timedelta(minutes=1)
+PLACES = (
+    "HERE",
+    "tests: [HERE]",
+    "tests: [{start_timestamp: HERE}]",
+    "tests: [{input_series: [{series: up, values: HERE}]}]",
+    "tests: [{input_series: [{series: HERE, values: 1}]}]",
+    "tests: [{promql_expr_test: [{expr: a, eval_time: HERE, exp_samples: [{labels: a, value: HERE}]}]}]",
+)
 FULL = """
 rule_files: [a.yml, "b/*.yml"]
 evaluation_interval: 30s
@@ -174,6 +187,16 @@ def test_a_missing_value_is_zero() -> None:
             a_test("{promql_expr_test: [{expr: a, exp_samples: [{labels: a, histogram: '{{}}'}]}]}"),
             "t.yml:2:70: test 1: histogram: native histograms are not supported",
         ),
+        (
+            a_test("{promql_expr_test: [{expr: a, exp_samples: [{labels: a, value: 0x" + "f" * 400 + "}]}]}"),
+            "t.yml:2:66: test 1: value is '0xfff",
+        ),
+        (
+            a_test("{alert_rule_test: [{alertname: a, eval_time: 2y}]}"),
+            "t.yml:2:3: test 1: evaluates more than 1000000 times; give a longer evaluation_interval, or an earlier",
+        ),
+        (a_test("{start_timestamp: '2201-01-01T00:00:00Z'}"), "t.yml:2:21: test 1: start_timestamp is '2201-01-01T00"),
+        (a_test("{start_timestamp: '0001-01-01T00:00:00+23:00'}"), "t.yml:2:21: test 1: start_timestamp is '0001-01-"),
         (a_test("{start_timestamp: noon}"), "t.yml:2:21: test 1: start_timestamp is 'noon'; give seconds since 1970"),
         (a_test("{start_timestamp: '2026-01-01T00:00:00'}"), "t.yml:2:21: test 1: start_timestamp is '2026-01-01T00:"),
     ],
@@ -192,3 +215,16 @@ def test_a_series_given_twice_is_a_warning_and_the_last_counts() -> None:
         'tests.yml:2:44: warning: test 1: the series {__name__="up"} is given twice; only the last counts, so drop the others'
     ]
     assert [series.runs[0].first for series in file.tests[0].series] == [2.0]
+
+
+@given(st.text(alphabet=st.sampled_from("{}[]:,-+x_ .\n'\"0159aefilnstuv"), max_size=40), st.sampled_from(PLACES))
+def test_any_text_anywhere_is_read_or_told(text: str, place: str) -> None:
+    file = parse(place.replace("HERE", text))
+    assert isinstance(file, RuleTestFile)
+
+
+@given(st.text(alphabet=st.sampled_from("{}=,\"'`~! \\abx_:019+-.einfsta"), max_size=40))
+def test_any_text_is_a_series_or_refused(text: str) -> None:
+    for read in (series_notation.labels, series_notation.values):
+        with suppress(SeriesError):
+            read(text)
