@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from engine import unit_state
 from engine.core.alert import Alert
 from engine.judging import Judgement
 from engine.store import alerts, rule_status
@@ -62,7 +63,7 @@ class Memory:
         if not missing:
             return known
         with self.database.read() as connection:
-            found = alerts.active_of(connection, missing)
+            found = _as_last_evaluated(alerts.active_of(connection, missing), unit)
             statuses = rule_status.all_of(connection, missing)
         return replace(known, alerts={**known.alerts, **found}, statuses={**known.statuses, **statuses})
 
@@ -100,6 +101,18 @@ def _only(known: Known, rule_ids: frozenset[str]) -> Known:
         statuses={name: one for name, one in known.statuses.items() if name in rule_ids},
         resting={name: one for name, one in known.resting.items() if name in rule_ids},
     )
+
+
+def _as_last_evaluated(found: Mapping[str, Mapping[Labels, Alert]], unit: Unit) -> Mapping[str, Mapping[Labels, Alert]]:
+    """The alerts with the values of the unit's last slot; their rows have those of their last transitions."""
+    known = {} if unit.state is None else unit_state.decode(unit.state)
+    values = {number: value for timing in known.values() for number, value in timing.values.items()}
+    return {
+        source: {
+            labels: replace(alert, value=values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()
+        }
+        for source, of_rule in found.items()
+    }
 
 
 def _numbered(judgement: Judgement, numbers: Mapping[alerts.Identity, int]) -> Mapping[Labels, Alert]:

@@ -24,6 +24,7 @@ from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.core.retrying import GIVE_UP_AFTER, next_attempt
 from engine.delivery.addresses import Unconfigured
 from engine.loop import guarded
+from engine.present import Present
 from engine.store import channel_state, groups, ledger, outbox
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed
@@ -52,6 +53,7 @@ class Sender:
     database: Database
     feed: DefinitionFeed
     addressing: Addressing
+    present: Present
     deliver: Deliver
     holder: Callable[[], str]
     metrics: Metrics
@@ -85,10 +87,11 @@ class Sender:
             definitions = self.feed.refresh(connection)
             waiting = outbox.find(connection, number)
             facts = None if waiting is None else outbox.read_facts(connection, waiting.facts_id)
-        if waiting is None or facts is None:
+            look = None if facts is None else self.present.look(connection, facts, definitions.rules)
+        if waiting is None or facts is None or look is None:
             return None
         channel = channel_named(waiting.target.channel, definitions)
-        body = waiting.rendered or _rendered(channel, facts)
+        body = waiting.rendered or _rendered(channel, self.present.renewed(facts, look))
         began = self.clock.monotonic()
         with self.database.write() as connection:
             now = self.database.now(connection)

@@ -160,8 +160,8 @@ class Service:
 
     def present(self, connection: Connection, alerts: Collection[Alert]) -> list[Alert]:
         """These alerts with the value and the annotations of their last evaluation."""
-        found = Present(self.trials.judge, self.rota.schedule_of)
-        return found.alerts(connection, alerts, self.feed.refresh(connection).rules)
+        rules = self.feed.refresh(connection).rules
+        return Present(self.trials.judge, self.rota.schedule_of).alerts(connection, alerts, rules)
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         """Send a message that says it is a test."""
@@ -403,6 +403,7 @@ def _sender(parts: _Parts, pool: Executor) -> Sender:
         database=parts.database,
         feed=parts.feed,
         addressing=parts.addressing,
+        present=Present(parts.judge, parts.rota.schedule_of),
         deliver=parts.deliver,
         holder=lambda: parts.rota.holder,
         metrics=parts.metrics,

@@ -80,6 +80,7 @@ class Telling:
             value=None if alert.source == EXTERNAL else alert.value,
             threshold=threshold,
             generator_url=url,
+            number=alert.id,
         )
 
 

@@ -28,6 +28,8 @@ class AlertFacts:
     value: float | None = None
     threshold: str | None = None
     generator_url: str = ""
+    number: int | None = None
+    """The alert's row, where it has one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

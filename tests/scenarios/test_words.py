@@ -79,3 +79,30 @@ def test_a_query_that_fails_leaves_its_error_in_the_text_and_the_rule_alone(worl
     assert words(world)["summary"].endswith(">: error calling query: it went wrong>")
     assert words(world)["other"] == "fine"
     assert world.rows("SELECT health FROM rule_status") == [("ok",)]
+
+
+def test_a_repeated_message_says_what_is_true_now(world: World) -> None:
+    rule(world)
+    annotate(world, plain="{{ $value }}", asked=ASKING)
+    world.sql("UPDATE routes SET repeat_interval_seconds = 60")
+    world.returns(BREACH, (HOST, 12))
+    world.returns(TOTAL, ({}, 3.0))
+    world.until(50)
+    world.returns(BREACH, (HOST, 20))
+    world.until(110)
+    told = [one.body["alerts"][0]["annotations"] for one in world.deliveries if one.kind == "WebhookUrl"]
+    assert told == [{"asked": "3 of 12", "plain": "12"}, {"asked": "3 of 12", "plain": "20"}]
+
+
+def test_an_end_is_told_with_the_last_value_that_fired_whoever_saw_it(world: World) -> None:
+    rule(world)
+    annotate(world, plain="{{ $value }}")
+    world.returns(BREACH, (HOST, 12))
+    world.until(15)
+    world.returns(BREACH, (HOST, 20))
+    world.until(35)
+    world.restart()
+    world.returns(BREACH)
+    world.until(100)
+    told = [one.body["alerts"][0] for one in world.deliveries if one.kind == "WebhookUrl"]
+    assert [(one["status"], one["annotations"]["plain"]) for one in told] == [("firing", "12"), ("resolved", "20")]
