@@ -48,7 +48,7 @@ faults: venv ## Break three engines and their database 520 times, and write down
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 fuzz: venv ## Look for inputs that break the API or a parser; some minutes, other inputs each time
-	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py --hypothesis-profile=fuzz $(ARGS)
+	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py tests/peers/test_rule_timelines_against_promtool.py --hypothesis-profile=fuzz $(ARGS)
 
 timelines: venv ## Look for a random timeline that breaks a promise of who hears what; some minutes, others each time
 	@$(BIN)/python -m pytest tests/timelines/test_machine.py --hypothesis-profile=fuzz $(ARGS)

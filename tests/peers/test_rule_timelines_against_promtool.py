@@ -26,6 +26,8 @@ WORDS: Final = ("_", "0", "5", "5", "2", "NaN", "Inf", "5")
 """What a series can be at a step; mostly above the threshold, or nothing would ever fire."""
 STEPS: Final = 12
 RULES: Final = 100
+EXAMPLES: Final = 60 if settings().max_examples >= 1000 else 3
+"""`make fuzz` tries six thousand rules."""
 HOLDS: Final = ("0s", "10m", "20m", "15m", "30m", "25m")
 KEPT: Final = ("0s", "0s", "10m", "20m", "15m", "1s")
 EXPRS: Final = (
@@ -62,9 +64,10 @@ CHOICES: Final = st.tuples(
 )
 
 
+@pytest.mark.timeout(1200)
 @given(st.lists(CHOICES, min_size=RULES, max_size=RULES))
 @settings(
-    max_examples=3,
+    max_examples=EXAMPLES,
     # A rule that goes astray is found among the hundred below; shrinking all of them would take for ever.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
