@@ -46,6 +46,7 @@ bench: venv ## Measure speed
 
 faults: venv ## Break three engines and their database 520 times, and write down that nothing was lost
 	@$(BIN)/python -m tests.faults $(ARGS)
+	@TOCSIN_FULL=1 $(BIN)/python -m pytest -q tests/faults tests/store/test_retention.py
 
 fuzz: venv ## Look for inputs that break the API or a parser; some minutes, other inputs each time
 	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py tests/peers/test_rule_timelines_against_promtool.py --hypothesis-profile=fuzz $(ARGS)

@@ -50,6 +50,7 @@ class Runnable(Protocol):
     @property
     def failed(self) -> threading.Event: ...
     def start(self) -> None: ...
+    def drain(self) -> None: ...
     def stop(self) -> None: ...
     def reload_soon(self) -> None: ...
 
@@ -121,6 +122,26 @@ def migrate(
 
 
 @app.command()
+def doctor() -> None:
+    """Look at everything once, and say what is wrong; exit 1 when something keeps alerts from being told.
+
+    It needs no running server, only the database and the settings of the environment, and changes nothing.
+    """
+    from engine.checkup import Verdict, examine
+
+    settings = _settings()
+    database = _database(settings)
+    bad = False
+    with closing(database):
+        if database.file is not None and not database.file.exists():
+            _give_up(f"TOCSIN_DATABASE_URL: there is no {database.file} yet: start tocsin serve", FAILED)
+        for line in examine(settings, database):
+            typer.echo(f"{line.verdict.value:<5} {line.what}: {line.detail}")
+            bad = bad or line.verdict is Verdict.BAD
+    raise typer.Exit(FAILED if bad else 0)
+
+
+@app.command()
 def demo(
     prometheus: Annotated[
         Path | None, typer.Option(help="The Prometheus program to run; by default the one on PATH.")
@@ -140,8 +161,9 @@ def run(
 ) -> int:
     """Run engine and API until a signal, or until the engine has failed; the exit code.
 
-    The address is taken first, before anything is started that would have to be stopped again when it is in use. What
-    does not stop in time takes the process down with it, even after this has returned.
+    The address is taken first, before anything is started that would have to be stopped again when it is in use. A signal
+    first ends the work, while the API still answers and says that it is not ready, then the API, then the rest. What does not
+    stop in time takes the process down with it, even after this has returned.
     """
     with _listening(settings.listen) as door, _signals() as asked, _one_line_for_what_can_happen():
         engine = build(_listening_at(settings, door))
@@ -149,7 +171,7 @@ def run(
         try:
             engine.start()
             if not asked.is_set():
-                _answer(create_app(engine), door, settings, failed=engine.failed, asked=asked)
+                _answer(create_app(engine), door, settings, engine=engine, asked=asked, stop_within=stop_within)
         finally:
             _leave_by_force_after(stop_within)
             engine.stop()
@@ -158,18 +180,46 @@ def run(
 
 
 def _answer(
-    application: Any, door: socket.socket, settings: Settings, *, failed: threading.Event, asked: threading.Event
+    application: Any,
+    door: socket.socket,
+    settings: Settings,
+    *,
+    engine: Runnable,
+    asked: threading.Event,
+    stop_within: timedelta,
 ) -> None:
-    """Serve HTTP until a signal comes, or `failed` or `asked` is set."""
+    """Serve HTTP until the engine has failed, or a signal has come and the engine has ended its work."""
     import structlog
     import uvicorn
 
     from engine import fallback
     from engine.telemetry import version
 
+    drained = threading.Event()
+    draining: list[threading.Thread] = []
+
+    def drain() -> None:
+        try:
+            engine.drain()
+        finally:
+            drained.set()
+
     async def look() -> None:
-        # A signal may have come just before the server's own handlers were in place.
-        server.should_exit = server.should_exit or failed.is_set() or asked.is_set()
+        if asked.is_set() and not draining:
+            log.info("stopping", because="asked to")
+            _leave_by_force_after(stop_within)
+            draining.append(threading.Thread(target=drain, name="drain", daemon=True))
+            draining[0].start()
+        server.should_exit = server.should_exit or engine.failed.is_set() or drained.is_set()
+
+    class Server(uvicorn.Server):
+        """A server that goes on answering after the first signal; the second ends the process at once."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+            if asked.is_set():
+                signal.signal(sig, signal.SIG_DFL)
+                signal.raise_signal(sig)
+            asked.set()
 
     configuration = uvicorn.Config(
         application,
@@ -182,14 +232,15 @@ def _answer(
         callback_notify=look,
         timeout_notify=0,
     )
-    server = uvicorn.Server(configuration)
+    server = Server(configuration)
     log = structlog.get_logger("tocsin")
     log.info("serving", address=_address(door), version=version(), node=settings.node)
     wrong = fallback.problem(settings.fallback_channel, settings.environment)
     if wrong is not None:
         log.warning("fallback channel is not usable", setting="TOCSIN_FALLBACK_CHANNEL", problem=wrong)
     server.run(sockets=[door])
-    log.info("stopping", because="the engine failed" if failed.is_set() else "asked to")
+    if engine.failed.is_set():
+        log.info("stopping", because="the engine failed")
 
 
 @contextmanager

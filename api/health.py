@@ -50,8 +50,10 @@ def live() -> dict[str, str]:
 
 
 def ready(request: Request) -> Response:
-    """Ready: the database answers and the loops run; 503 until then."""
+    """Ready: the database answers and the loops run; 503 until then, and from the moment on when it is asked to stop."""
     service: Backend = request.app.state.service
+    if service.leaving.is_set():
+        return JSONResponse({"status": "not ready", "waiting_for": ["the end: it was asked to stop"]}, status_code=503)
     missing = _missing(service, [part for part in service.health() if part.name in NEEDED])
     return JSONResponse(
         {"status": "not ready" if missing else "ready", "waiting_for": missing}, status_code=503 if missing else 200

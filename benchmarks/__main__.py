@@ -1,7 +1,7 @@
 """`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert, in about 20 minutes.
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
-a real Alertmanager (benchmarks/posts.py).
+a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from benchmarks import edits, posts
+from benchmarks import edits, posts, replicas
 from benchmarks.cpu import measure, usage
 from benchmarks.report import HEADING, TITLES, Result, Surroundings, described, section, table
 from benchmarks.stage import set_up
@@ -32,8 +32,30 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 def main(words: Sequence[str]) -> int:
     """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
-    others = {"edits": _measure_edits, "posts": _measure_posts}
+    others = {"edits": _measure_edits, "posts": _measure_posts, "replicas": _measure_replicas}
     return others.get(next(iter(words), ""), _measure_cycles)(words)
+
+
+def _measure_replicas(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks replicas", description=replicas.__doc__)
+    parser.add_argument("--rules", type=int, default=10_000, help="rules that are there at a start")
+    parser.add_argument("--alerts", type=int, default=100_000, help="alerts that fire at a start")
+    parser.add_argument("--messages", type=int, default=4_000, help="notifications that wait")
+    _add_page(parser)
+    parser.set_defaults(page=PAGE.with_name("reliability.md"))
+    options, prometheus = parser.parse_args(words[1:]), find_binary("prometheus")
+    if prometheus is None:
+        print("prometheus is not installed; there is nothing to evaluate against", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
+        found = replicas.measure(Path(folder), rules=options.rules, alerts=options.alerts, messages=options.messages)
+    surroundings = _surroundings(words, prometheus)
+    where = described(surroundings, database=_databases())
+    print(replicas.table(found), *where, sep="\n")
+    if options.page is not None:
+        text = replicas.section(found, where, surroundings.command)
+        options.page.write_text(edits.with_section(options.page.read_text(), replicas.HEADING, text))
+    return 0
 
 
 def _measure_posts(words: Sequence[str]) -> int:

@@ -10,7 +10,9 @@ from functools import partial
 from engine import connecting
 from engine.addressing import Deliver
 from engine.clock import Clock, SystemClock
+from engine.core.outcome import Outcome
 from engine.delivery.deliver import deliver
+from engine.delivery.heartbeat import ping
 from engine.querying import Client
 from engine.resolver import Resolver
 from engine.settings import Settings
@@ -54,6 +56,14 @@ def connector(
 def deliverer(settings: Settings, doors: Doors) -> Deliver:
     """The way out; one resolver for all sends, so that the look-ups of all of them together are bounded."""
     return doors.deliver or partial(deliver, resolver=Resolver(private=settings.private_addresses))
+
+
+def heartbeat(settings: Settings) -> Callable[[], Outcome] | None:
+    """What tells the outside world that all holds; `None` when nobody is to be told."""
+    if not settings.heartbeat_url:
+        return None
+    resolver = Resolver(private=settings.private_addresses)
+    return partial(ping, settings.heartbeat_url, settings.delivery_timeout, resolver)
 
 
 def shown(url: str) -> str:

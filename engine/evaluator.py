@@ -19,7 +19,7 @@ from engine import unit_state
 from engine.asking import Asking, Deadline
 from engine.core.alert import TransitionReason
 from engine.core.evaluation import resolve_all
-from engine.core.scheduling import Schedule
+from engine.core.scheduling import Schedule, is_due
 from engine.intake import Batch, Intake, StaleUnitError
 from engine.judging import Judge, Judgement
 from engine.loop import guarded
@@ -93,7 +93,7 @@ class Evaluator:
             busy = frozenset(self._busy)
         changed = self.rota.keep(definitions, now, busy)
         self.metrics.definition_version.set(definitions.version)
-        if changed or self._orphans_at is None or now >= self._orphans_at:
+        if changed or is_due(self._orphans_at, now, ORPHAN_CHECK):
             self._orphans_at = now + ORPHAN_CHECK
             self._read_ranks()
             if self.rota.is_first:

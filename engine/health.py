@@ -11,6 +11,7 @@ from typing import Final, Literal
 import structlog
 
 from engine.clock import Clock
+from engine.core.scheduling import is_due
 from engine.fallback import Fallback
 from engine.store.database import Database
 from engine.store.door import OUT_OF_REACH
@@ -81,7 +82,7 @@ class Vitals:
     def watch(self) -> datetime | None:
         """Look at everything, tell the fallback channel, and let it speak if it must. Needs no database to work."""
         now = self.clock.now()
-        if self._ping_at is None or now >= self._ping_at:
+        if is_due(self._ping_at, now, PING_EVERY):
             self._ping_at = now + PING_EVERY
             self._database_error = self._database().detail
         with self._guard:

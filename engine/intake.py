@@ -17,6 +17,7 @@ from engine.core.external import NONE, outward
 from engine.core.grouping import Placement, has_waited, place
 from engine.store import alerts, exclusive, groups, ledger, rule_status, units
 from engine.store.database import Database
+from engine.store.definitions import Definitions
 from engine.store.door import Connection
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.rule_status import RuleStatus
@@ -81,6 +82,18 @@ class Intake:
             with self.database.write() as connection:
                 exclusive.take(connection, exclusive.CHORES)
                 _write(connection, _still(connection, chunk), batch, tree, external=self.external)
+
+    def place_again(self, connection: Connection, number: int, definitions: Definitions, now: datetime) -> bool:
+        """Put a firing alert that is in no group where it belongs, to be told of at once; False when it fires no more."""
+        alert = alerts.by_id(connection, [number]).get(number)
+        if alert is None or alert.state is not State.FIRING:
+            return False
+        labels = outward(alert.labels, alert.source, self.external)
+        placements = place(definitions.rules.get(alert.source), labels, definitions.tree)
+        entering = [(number, placement) for placement in placements]
+        made = groups.join(connection, entering, now)
+        ledger.write(connection, [_placed(number, one, made[groups.key_of(one)], now) for _, one in entering])
+        return bool(entering)
 
 
 def _split(changes: Sequence[Change]) -> tuple[list[Sequence[Change]], Sequence[Change]]:

@@ -9,20 +9,20 @@ from typing import Final
 
 from engine.core import engine_alerts
 from engine.core.alert import State
-from engine.core.engine_alerts import DOWN_FOR, Trouble, datasource_down, over_limit
+from engine.core.engine_alerts import DOWN_FOR, RULE_FAILING, Trouble, datasource_down
 from engine.core.external import NONE
+from engine.core.scheduling import is_due
 from engine.health import Vitals
 from engine.intake import Batch, Intake
-from engine.judging import is_limited
 from engine.querying import Querying
 from engine.rota import Rota
 from engine.store import alerts, outbox, rule_status
 from engine.store.database import Database
 from engine.store.definitions import COMPARE_EVERY, DefinitionFeed, Definitions
-from engine.store.door import Connection
 from engine.store.rule_status import Health
 from engine.telemetry import Metrics
-from rules.labels import Labels
+from engine.troubles import standing
+from rules.labels import ALERTNAME, Labels
 
 COUNT_EVERY: Final = timedelta(seconds=15)
 
@@ -46,13 +46,13 @@ class Janitor:
     def tick(self) -> datetime | None:
         """Count what the gauges show, ask each datasource whether it is there, and compare definitions with their tables."""
         now = self.database.clock.now()
-        if self._count_at is None or now >= self._count_at:
+        if is_due(self._count_at, now, COUNT_EVERY):
             self._count()
             self._count_at = now + COUNT_EVERY
-        if self._compare_at is None or now >= self._compare_at:
+        if is_due(self._compare_at, now, COMPARE_EVERY):
             self._compare()
             # On a grid, so that late ticks do not stretch the round; turns that nobody took are not made up for.
-            self._compare_at = max(self._compare_at or now, now - COMPARE_EVERY) + COMPARE_EVERY
+            self._compare_at = min(max(self._compare_at or now, now - COMPARE_EVERY), now) + COMPARE_EVERY
         return None
 
     def _compare(self) -> None:
@@ -88,7 +88,11 @@ class Janitor:
             self._settle_from = self._settle_from or now + DOWN_FOR
             errors = self.vitals.datasource_errors() if now >= self._settle_from else {}
             before = alerts.active_of(connection, [engine_alerts.SOURCE])[engine_alerts.SOURCE]
-            troubles = [*_down(errors, definitions), *_over_limit(connection, definitions)]
+            away = definitions.datasources.keys() - {name for name, error in errors.items() if error is None}
+            troubles = [*_down(errors, definitions), *standing(connection, definitions, now, away)]
+        if not self._settled:
+            # Whether a rule fails by its own fault is known when it is known how its datasource is.
+            before = {labels: alert for labels, alert in before.items() if labels.get(ALERTNAME) != RULE_FAILING}
         unknown = definitions.datasources.keys() - errors.keys()
         evaluation = engine_alerts.settle(before, troubles, now, unknown=unknown, first=not self._settled)
         self._settled = now >= self._settle_from
@@ -104,10 +108,3 @@ def _down(errors: Mapping[str, str | None], definitions: Definitions) -> list[Tr
     """The datasources that do not answer."""
     known = {name: error for name, error in errors.items() if name in definitions.datasources}
     return [datasource_down(name, error) for name, error in known.items() if error is not None]
-
-
-def _over_limit(connection: Connection, definitions: Definitions) -> list[Trouble]:
-    """The rules that are at their limit now, as their status has it."""
-    limited = {name: rule for name, rule in definitions.rules.items() if rule.enabled and rule.limit > 0}
-    statuses = rule_status.all_of(connection, limited)
-    return [over_limit(limited[name]) for name, status in statuses.items() if is_limited(status)]

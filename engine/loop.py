@@ -6,6 +6,7 @@ away for minutes. This is one of the two places where every exception is caught.
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -105,7 +106,9 @@ class Loop:
             raise
         except Exception as failure:
             self._failed(failure)
-            return min(LONGEST_PAUSE * self._failures, LONGEST_PAUSE_AFTER_FAILURE)
+            pause = min(LONGEST_PAUSE * self._failures, LONGEST_PAUSE_AFTER_FAILURE)
+            # Spread, so that many processes do not fall upon a database together that has just come back.
+            return pause * random.uniform(0.7, 1.3)  # noqa: S311 - nothing secret
         if self._failures:
             structlog.get_logger("tocsin.loop").warning("loop goes on", loop=self.name, failures=self._failures)
         self._failures = 0
@@ -122,6 +125,6 @@ class Loop:
         log = structlog.get_logger("tocsin.loop")
         if self._failures == 1:
             log.error("loop failed, and will try again", loop=self.name, exc_info=failure)
-        else:
-            # The traceback stood in the log at the first failure; an outage of minutes must not fill the disk.
+        elif self._failures.bit_count() == 1:
+            # At the 2nd, 4th, 8th … failure; the traceback stood in the log at the first. An outage must not fill the disk.
             log.warning("loop still failing", loop=self.name, failures=self._failures, error=type(failure).__name__)

@@ -14,7 +14,7 @@ import structlog
 
 from engine.core import sharing
 from engine.core.roles import EVERY, Role
-from engine.core.scheduling import Schedule, schedule
+from engine.core.scheduling import Schedule, is_due, schedule
 from engine.loop import FatalError
 from engine.store import exclusive, nodes, outbox, units
 from engine.store.database import Database
@@ -97,7 +97,7 @@ class Rota:
         """Keep a process alive that evaluates nothing; answers when to do so again."""
         with self.database.read() as connection:
             now = self.database.now(connection)
-        if self._beat_at is None or now >= self._beat_at:
+        if is_due(self._beat_at, now, self.lease):
             self._renew(changed=False, busy=())
         return self._beat_at
 
@@ -110,7 +110,7 @@ class Rota:
         changed = definitions is not self._definitions
         if changed:
             self._follow(definitions)
-        if changed or self._beat_at is None or now >= self._beat_at:
+        if changed or is_due(self._beat_at, now, self.lease):
             self._renew(changed=changed, busy=busy)
         self._definitions = definitions
         return changed

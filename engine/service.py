@@ -13,6 +13,7 @@ import structlog
 
 from engine import fallback, single
 from engine.addressing import Addressing, Deliver
+from engine.auditor import Auditor
 from engine.clock import Clock
 from engine.core.alert import Alert
 from engine.core.failover import Server
@@ -22,7 +23,7 @@ from engine.core.outcome import Outcome
 from engine.core.roles import Role
 from engine.delivery.addresses import Unconfigured
 from engine.dispatcher import Dispatcher
-from engine.doors import Doors, connector, deliverer, environment_of, shown
+from engine.doors import Doors, connector, deliverer, environment_of, heartbeat, shown
 from engine.evaluator import Evaluator
 from engine.fallback import Fallback
 from engine.health import Component, Vitals
@@ -37,6 +38,7 @@ from engine.planner import Planner
 from engine.plans import PlannedQuery, plans
 from engine.posting import Posting
 from engine.present import Present
+from engine.pruner import Pruner
 from engine.publishing import Publishing
 from engine.querying import Querying
 from engine.replacing import Replacing
@@ -65,7 +67,19 @@ DRAIN: Final = timedelta(seconds=10)
 UNIT_WORKERS: Final = 8
 LEAST_PATIENCE: Final = timedelta(seconds=2)
 """A busy machine may keep a transaction waiting that long."""
-LOOPS: Final = ("evaluator", "rota", "posting", "dispatcher", "sender", "janitor", "watch", "listener", "reloader")
+LOOPS: Final = (
+    "evaluator",
+    "rota",
+    "posting",
+    "dispatcher",
+    "sender",
+    "janitor",
+    "auditor",
+    "pruner",
+    "watch",
+    "listener",
+    "reloader",
+)
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -91,7 +105,9 @@ class Service:
     lock: single.Lock | None
     listener: Ear | None
     failed: threading.Event = field(default_factory=threading.Event)
+    leaving: threading.Event = field(default_factory=threading.Event)
     _started: bool = False
+    _drained: bool = False
     _prepared_at: datetime | None = None
 
     @property
@@ -116,19 +132,29 @@ class Service:
             loop.start()
         self._started = True
 
-    def stop(self) -> None:
-        """Stop the loops, wait for what is under way, and give up what this process holds."""
+    def drain(self) -> None:
+        """Take on nothing more, wait for what is under way, and give up what this process holds; the API may still ask.
+
+        `leaving` is set from the beginning on. What is not done in time stays a row, and another process does it.
+        """
+        self.leaving.set()
         for loop in self.loops:
             loop.stop()
         if self._started:
             self._join()
-        if self.listener is not None:
-            self.listener.close()
         for pool in self.pools:
             pool.shutdown(wait=True, cancel_futures=True)
-        self.querying.close()
         if self._started:
             self._leave()
+        self._drained = True
+
+    def stop(self) -> None:
+        """Drain, if that is not done yet, and close everything."""
+        if not self._drained:
+            self.drain()
+        if self.listener is not None:
+            self.listener.close()
+        self.querying.close()
         self.database.close()
         if self.lock is not None:
             self.lock.release()
@@ -245,7 +271,8 @@ def _ticks(parts: _Parts, posting: Posting, unit_pool: Executor, send_pool: Exec
         ticks["dispatcher"] = _dispatcher(parts).tick
     if Role.SENDER in roles:
         ticks["sender"] = _sender(parts, send_pool).tick
-    return {**ticks, "janitor": _janitor(parts).tick, "watch": parts.vitals.watch}
+    chores = {"janitor": _janitor(parts).tick, "auditor": _auditor(parts).tick, "pruner": _pruner(parts).tick}
+    return {**ticks, **chores, "watch": parts.vitals.watch}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -425,6 +452,28 @@ def _janitor(parts: _Parts) -> Janitor:
         querying=parts.querying,
         rota=parts.rota,
         external=parts.settings.external_labels,
+    )
+
+
+def _auditor(parts: _Parts) -> Auditor:
+    return Auditor(
+        database=parts.database,
+        feed=parts.feed,
+        rota=parts.rota,
+        intake=Intake(parts.database, parts.settings.external_labels),
+        metrics=parts.metrics,
+        ping=heartbeat(parts.settings),
+        send=parts.settings.delivery is Delivery.SEND,
+    )
+
+
+def _pruner(parts: _Parts) -> Pruner:
+    return Pruner(
+        database=parts.database,
+        rota=parts.rota,
+        metrics=parts.metrics,
+        keep=parts.settings.retention,
+        keep_messages=parts.settings.message_retention,
     )
 
 

@@ -46,7 +46,9 @@ KEY_LENGTH: Final = 16
 LONGEST: Final = timedelta(days=1)
 """No span here may be longer; a day of silence between two looks is a mistake, not a setting."""
 
-_SECRET: Final = frozenset({"api_keys", "database_url", "fallback_channel", "secret_keys"})
+EVER: Final = timedelta(days=36_500)
+
+_SECRET: Final = frozenset({"api_keys", "database_url", "fallback_channel", "heartbeat_url", "secret_keys"})
 """Fields whose values no message repeats."""
 CLIENT: Final = ("TOCSIN_URL", "TOCSIN_API_KEY")
 """What the commands that ask a running Tocsin read; a server is not disturbed by them."""
@@ -130,6 +132,18 @@ def _offset(text: object) -> timedelta:
     return timedelta(0) if str(text) in ("0", "0s") else _span(text)
 
 
+def _age(text: object) -> timedelta:
+    if isinstance(text, timedelta):
+        return text
+    try:
+        age = durations.parse(str(text))
+    except DurationError:
+        raise _wrong("write a duration such as 90d or 1y") from None
+    if not timedelta(hours=1) <= age <= EVER:
+        raise _wrong("must be at least 1h and at most 100y")
+    return age
+
+
 def _keys(text: object) -> tuple[SecretStr, ...]:
     keys = [key.strip() for key in str(text).split(",") if key.strip()]
     if any(len(key) < KEY_LENGTH for key in keys):
@@ -194,6 +208,10 @@ def _url(text: object) -> str:
     return url
 
 
+def _optional_url(text: object) -> str:
+    return _url(text) if text else ""
+
+
 def _bytes(text: object) -> int:
     found = re.fullmatch(r"(\d{1,12}) ?(|KiB|MiB|GiB)", str(text), re.ASCII)
     if found is None or int(found[1]) == 0:
@@ -253,6 +271,7 @@ def _external_url(found: dict[str, Any]) -> str:
 
 
 Span = Annotated[timedelta, BeforeValidator(_span)]
+Age = Annotated[timedelta, BeforeValidator(_age)]
 Url = Annotated[str, BeforeValidator(_url)]
 Count = Annotated[int, BeforeValidator(_count)]
 
@@ -291,6 +310,11 @@ class Settings(BaseSettings):
     delivery_concurrency: Count = _named("TOCSIN_DELIVERY_CONCURRENCY", default=16)
     fallback_channel: Annotated[str, BeforeValidator(_fallback)] = _named(
         "TOCSIN_FALLBACK_CHANNEL", default="log", shown=False
+    )
+    retention: Age = _named("TOCSIN_RETENTION", default=timedelta(days=90))
+    message_retention: Age = _named("TOCSIN_MESSAGE_RETENTION", default=timedelta(days=14))
+    heartbeat_url: Annotated[str, BeforeValidator(_optional_url)] = _named(
+        "TOCSIN_HEARTBEAT_URL", default="", shown=False
     )
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_secret_keys)] = _named(
         "TOCSIN_SECRET_KEY", default=(), shown=False

@@ -227,6 +227,16 @@ class Metrics:
         self.notifications_dead = self._counter("notifications_dead", "Notifications given up.")
         self.outbox_pending = self._gauge("outbox_pending", "Notifications waiting for delivery or for a retry.")
         self.flushes = self._counter("flushes", "Flushes of alert groups.")
+        self.audit_findings = self._gauge(
+            "audit_findings", "What the auditor found overdue at its last look, by kind of flaw.", "flaw"
+        )
+        self.audit_repairs = self._counter(
+            "audit_repairs", "What the auditor mended because it had no next step, by kind of flaw.", "flaw"
+        )
+        self.rows_pruned = self._counter("rows_pruned", "Old rows that were dropped, by table.", "table")
+        self.stored_rows = self._gauge("stored_rows", "About how many rows a table that grows has.", "table")
+        self.database_bytes = self._gauge("database_bytes", "What the database takes on disk.")
+        self.heartbeats = self._counter("heartbeats", "Signs of life to TOCSIN_HEARTBEAT_URL, by result.", "result")
 
     def _http(self) -> None:
         self.http_requests = self._counter("http_requests", "Requests answered.", "method", "route", "status")

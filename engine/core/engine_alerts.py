@@ -1,4 +1,4 @@
-"""The alerts of the engine itself: a datasource that does not answer, a rule at its limit. Ordinary alerts with their own source.
+"""The alerts of the engine itself: a datasource that is away, a rule that fails, a lost replica. Ordinary alerts of its own.
 
 They are routed from the root like any other, wait a while like any other, and end when what they tell of has ended.
 """
@@ -19,6 +19,13 @@ from rules.rule import Rule
 SOURCE: Final = "tocsin"
 DATASOURCE_DOWN: Final = "TocsinDatasourceDown"
 ALERT_LIMIT: Final = "TocsinAlertLimit"
+RULE_FAILING: Final = "TocsinRuleFailing"
+QUARANTINED: Final = "TocsinRulesQuarantined"
+DELIVERY_FAILING: Final = "TocsinDeliveryFailing"
+EVALUATION_LATE: Final = "TocsinEvaluationLate"
+REPLICA_LOST: Final = "TocsinReplicaLost"
+FAILING_FOR: Final = timedelta(minutes=5)
+"""How long a rule or a channel fails before anybody is told: both are tried again meanwhile."""
 DOWN_FOR: Final = timedelta(minutes=1)
 """How long a datasource is away before anybody is told: a restart of it is no news."""
 
@@ -49,6 +56,59 @@ def over_limit(rule: Rule) -> Trouble:
     return Trouble(
         labels=Labels(labels),
         summary=f"rule {rule.name!r} is at its limit of {rule.limit} alerts, and nobody is told of the others",
+    )
+
+
+def rule_failing(rule_id: str, name: str, error: str) -> Trouble:
+    """A rule cannot be evaluated, and not because its datasource is away."""
+    return Trouble(
+        labels=Labels({ALERTNAME: RULE_FAILING, "rule": name, "rule_id": rule_id, SEVERITY: "warning"}),
+        summary=f"rule {name!r} cannot be evaluated, and its alerts stay as they are: {error}",
+        hold=FAILING_FOR,
+    )
+
+
+def rules_failing(count: int) -> Trouble:
+    """More rules cannot be evaluated than are told of one by one."""
+    return Trouble(
+        labels=Labels({ALERTNAME: RULE_FAILING, SEVERITY: "critical"}),
+        summary=f"{count} more rules cannot be evaluated; tocsin rules list --health err names them",
+        hold=FAILING_FOR,
+    )
+
+
+def quarantined(count: int) -> Trouble:
+    """Rows that people wrote cannot be used."""
+    return Trouble(
+        labels=Labels({ALERTNAME: QUARANTINED, SEVERITY: "warning"}),
+        summary=f"{count} rules were written in a way that cannot be used, and their last good versions stay in force",
+        hold=DOWN_FOR,
+    )
+
+
+def delivery_failing(channel: str, error: str) -> Trouble:
+    """Nothing reaches a channel."""
+    return Trouble(
+        labels=Labels({ALERTNAME: DELIVERY_FAILING, "channel": channel, SEVERITY: "critical"}),
+        summary=f"nothing can be delivered to channel {channel!r}: {error}",
+        hold=FAILING_FOR,
+    )
+
+
+def evaluation_late(units: int) -> Trouble:
+    """Rules were not evaluated when they were due."""
+    return Trouble(
+        labels=Labels({ALERTNAME: EVALUATION_LATE, SEVERITY: "critical"}),
+        summary=f"{units} evaluation units are overdue; is there too much work, or no process with the role evaluator?",
+    )
+
+
+def replica_lost(node: str) -> Trouble:
+    """A process of the cluster has gone silent without leaving."""
+    return Trouble(
+        labels=Labels({ALERTNAME: REPLICA_LOST, "node": node, SEVERITY: "warning"}),
+        summary=f"process {node!r} has gone silent, and the others do its work",
+        hold=DOWN_FOR,
     )
 
 

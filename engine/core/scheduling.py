@@ -63,3 +63,11 @@ def schedule(*, datasource: str, interval: timedelta, query_offset: timedelta, s
     digest = hashlib.sha256(skeleton.encode()).digest()
     phase = interval * (int.from_bytes(digest[:8]) % PHASES) / PHASES
     return Schedule(datasource=datasource, interval=interval, query_offset=query_offset, phase=phase)
+
+
+def is_due(at: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Whether what is done `every` so often, next at `at`, is to be done now; `None` is at once.
+
+    What is further away than it ever is set was set before the clock went back, and is due too.
+    """
+    return at is None or not now < at <= now + every

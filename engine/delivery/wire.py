@@ -137,7 +137,17 @@ class Answer(NamedTuple):
 
 
 def post(wire: Wire, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """The server's answer to the bytes; OSError or HTTPException when there is none.
+    """The server's answer to the bytes; OSError or HTTPException when there is none."""
+    return _exchange(wire, "POST", url, body, headers)
+
+
+def get(wire: Wire, url: str, headers: Mapping[str, str]) -> Answer:
+    """The server's answer to a question without a body; OSError or HTTPException when there is none."""
+    return _exchange(wire, "GET", url, None, headers)
+
+
+def _exchange(wire: Wire, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+    """One request and its answer.
 
     A body cut short by the deadline is no error, for the status has answered already: what arrived of it is returned.
     """
@@ -149,7 +159,7 @@ def post(wire: Wire, url: str, body: bytes, headers: Mapping[str, str]) -> Answe
     try:
         connection.sock = wire.secure(plain, host) if secure else plain
         target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
-        connection.request("POST", target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
+        connection.request(method, target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
         with connection.getresponse() as response:
             return Answer(response.status, _body(response), _retry_after(response))
     finally:

@@ -25,6 +25,7 @@ class Node:
     started_at: datetime
     address: str
     left_at: datetime | None
+    tells: bool = True
 
     @property
     def holder(self) -> str:
@@ -33,6 +34,10 @@ class Node:
 
     def is_alive(self, now: datetime) -> bool:
         return self.left_at is None and self.lease_until > now
+
+    def is_lost(self, now: datetime) -> bool:
+        """Whether it has gone silent without leaving. A process that does not know how to leave is never missed."""
+        return self.left_at is None and self.tells and self.lease_until <= now
 
 
 def holder(node: str, epoch: int) -> str:
@@ -83,6 +88,7 @@ def every(connection: Connection) -> list[Node]:
             started_at=row["started_at"],
             address=row["address"],
             left_at=row["left_at"],
+            tells=row["roles"] is not None,
         )
         for row in rows
     ]

@@ -44,6 +44,13 @@ def get(connection: Connection, rule_id: str) -> RuleStatus | None:
     return None if row is None else _from_row(row)
 
 
+def failing(connection: Connection, limit: int = 1000) -> list[tuple[str, str]]:
+    """The rules whose last evaluation failed, by id, each with its error."""
+    query = select(rule_status.c.rule_id, rule_status.c.last_error).where(rule_status.c.health == Health.ERR)
+    found = connection.execute(query.order_by(rule_status.c.rule_id).limit(limit))
+    return [(rule_id, error or "") for rule_id, error in found]
+
+
 def all_of(connection: Connection, rule_ids: Collection[str]) -> dict[str, RuleStatus]:
     """The status of each of these rules that has one."""
     names = sorted(rule_ids)

@@ -196,6 +196,12 @@ alerts = Table(
         postgresql_where=text("state <> 'inactive'"),
     ),
     Index("ix_alerts_state_id", "state", "id"),
+    Index(
+        "ix_alerts_resolved_at",
+        "resolved_at",
+        sqlite_where=text("state = 'inactive'"),
+        postgresql_where=text("state = 'inactive'"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -254,6 +260,12 @@ group_members = Table(
         postgresql_where=text("left_at IS NULL"),
     ),
     Index("ix_group_members_alert_id", "alert_id", "joined_at"),
+    Index(
+        "ix_group_members_left_at",
+        "left_at",
+        sqlite_where=text("left_at IS NOT NULL"),
+        postgresql_where=text("left_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )
 
@@ -317,6 +329,12 @@ outbox = Table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("ix_outbox_facts_id", "facts_id"),
+    Index(
+        "ix_outbox_finished_at",
+        "finished_at",
+        sqlite_where=text("status <> 'pending'"),
+        postgresql_where=text("status <> 'pending'"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, delete, select, update
 
 from engine.core.scheduling import Schedule
 from engine.store.tables import evaluation_units
@@ -123,16 +123,17 @@ def next_due(connection: Connection, holder: str) -> datetime | None:
 
 
 def holds(connection: Connection, unit: Unit) -> bool:
-    """Whether the unit is still held under the term it was claimed with; locks the row on PostgreSQL."""
-    query = select(evaluation_units.c.id).where(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term)
-    return connection.execute(query.with_for_update()).first() is not None
+    """Whether the unit is still held under the term it was claimed with, and as it was; locks the row on PostgreSQL."""
+    return (
+        connection.execute(select(evaluation_units.c.id).where(_as_it_was(unit)).with_for_update()).first() is not None
+    )
 
 
 def commit_slot(connection: Connection, unit: Unit, *, slot: datetime, missed: int, state: bytes) -> bool:
     """Note the slot as evaluated; False when the unit was lost meanwhile (nothing is written then)."""
     writing = (
         update(evaluation_units)
-        .where(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term)
+        .where(_as_it_was(unit))
         .values(
             last_slot=slot,
             due_at=unit.schedule.next_slot(slot),
@@ -141,6 +142,14 @@ def commit_slot(connection: Connection, unit: Unit, *, slot: datetime, missed: i
         )
     )
     return connection.execute(writing).rowcount == 1
+
+
+def _as_it_was(unit: Unit) -> ColumnElement[bool]:
+    """The row, while nobody has written it since: neither another process under a later term, nor this one's own commit
+    whose answer was lost with its connection, and which the server carried out after the unit was read again.
+    """
+    same = evaluation_units.c.last_slot.is_not_distinct_from(unit.last_slot)
+    return and_(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term, same)
 
 
 def by_id(connection: Connection, unit_ids: Collection[str]) -> dict[str, Unit]:

@@ -23,7 +23,7 @@ def say(text: str) -> None:
 
 
 class Engine:
-    """`how` is what goes otherwise than it should: early, broken, failing, stuck; anything else goes well."""
+    """`how` is what goes otherwise than it should: early, broken, failing, slow, stuck; anything else goes well."""
 
     def __init__(self, how: str, settings: Settings) -> None:
         self.how = how
@@ -41,6 +41,11 @@ class Engine:
 
     def reload_soon(self) -> None:
         say("reload")
+
+    def drain(self) -> None:
+        say("drain")
+        if self.how == "slow":
+            threading.Event().wait(2)
 
     def stop(self) -> None:
         say("stop")

@@ -88,6 +88,7 @@ class StandIn:
     metrics: Metrics = field(default_factory=Metrics)
     muting: Muting = field(default_factory=Muting)
     failed: threading.Event = field(default_factory=threading.Event)
+    leaving: threading.Event = field(default_factory=threading.Event)
     components: Sequence[Component] = HEALTHY
     answer: Trial = QUIET
     outcome: Outcome | Unconfigured = field(default_factory=Delivered)

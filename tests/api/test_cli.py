@@ -203,6 +203,17 @@ def test_the_process_lives_as_long_as_its_engine(tmp_path: Path, how: str, statu
     assert (tmp_path / "out").read_text().split("\n")[1:-1] == steps
 
 
+def test_it_answers_until_the_work_under_way_is_done(tmp_path: Path) -> None:
+    with started(stand_in("slow"), tmp_path) as process:
+        where = address(tmp_path)
+        process.terminate()
+        said(tmp_path, "drain")
+        with urllib.request.urlopen(f"http://{where}/", timeout=5) as answer:
+            assert answer.status == 204
+        assert process.wait(SOON.total_seconds()) == 0
+    assert (tmp_path / "out").read_text().split("\n")[1:-1] == ["start", "application", "drain", "stop"]
+
+
 def test_what_does_not_stop_in_time_is_left_behind(tmp_path: Path) -> None:
     with started(stand_in("stuck", within="0.3"), tmp_path) as process:
         said(tmp_path, "application")
@@ -227,3 +238,18 @@ def test_the_port_the_system_chose_is_the_one_in_links(tmp_path: Path, listen: s
     _, port, url = (tmp_path / "out").read_text().splitlines()[0].split()
     assert int(port) > 0
     assert url == f"http://{shown}:{port}"
+
+
+def test_the_doctor_says_what_is_well_and_what_is_not(tmp_path: Path) -> None:
+    url = {"TOCSIN_DATABASE_URL": "sqlite:///t.db", "TOCSIN_PROMETHEUS_URL": "http://127.0.0.1:1"}
+    status, _, err = tocsin(tmp_path, "doctor", **url)
+    assert (status, "start tocsin serve" in err) == (1, True)
+    tocsin(tmp_path, "migrate", **url)
+    status, out, _ = tocsin(tmp_path, "doctor", **url)
+    assert status == 1
+    lines = {line.split(": ")[0]: line for line in out.splitlines()}
+    assert lines["ok    audit"].endswith("each of 0 firing alerts has a next step, and nothing is overdue")
+    assert "no process runs that does: evaluator,dispatcher,sender,api" in lines["bad   processes"]
+    assert "refused" in lines["bad   datasource default"]
+    assert "SLACK_WEBHOOK_URL" in lines["note  channel slack"]
+    assert "log only" in lines["note  fallback channel"]

@@ -100,3 +100,11 @@ def test_a_health_path_answers_nothing_else(api: TestClient) -> None:
     answered = api.post("/health")
     assert (answered.status_code, answered.json()["type"]) == (405, "urn:tocsin:problem:method-not-allowed")
     assert answered.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", READY)
+def test_a_process_that_is_asked_to_stop_is_not_ready_any_more_and_still_alive(engine: StandIn, path: str) -> None:
+    engine.leaving.set()
+    client = TestClient(create_app(engine))
+    assert client.get(path).status_code == 503
+    assert client.get("/health/live").status_code == 200

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from engine.core.alert import Alert, State
-from engine.core.engine_alerts import SOURCE, Trouble, datasource_down, over_limit, settle
+from engine.core.engine_alerts import (
+    SOURCE,
+    Trouble,
+    datasource_down,
+    delivery_failing,
+    evaluation_late,
+    over_limit,
+    quarantined,
+    replica_lost,
+    rule_failing,
+    rules_failing,
+    settle,
+)
 from rules.labels import Labels
 from rules.rule import Rule
 from tests.core.alarms import MINUTE, NOON, SECOND
@@ -58,3 +70,19 @@ def test_after_a_start_what_was_pending_begins_anew_and_what_fires_goes_on() -> 
     assert [alert.active_at for alert in again.alerts.values()] == [later]
     assert states(dict(settle(dict(again.alerts), [DOWN], later + MINUTE - SECOND).alerts)) == ["pending"]
     assert states(dict(settle(after(DOWN, minutes=1), [DOWN], later, first=True).alerts)) == ["firing"]
+
+
+def test_each_trouble_has_a_name_of_its_own_and_says_what_it_is_about() -> None:
+    troubles = [
+        rule_failing("r", "Busy", "bad_data"),
+        rules_failing(3),
+        quarantined(2),
+        delivery_failing("slack", "500"),
+        evaluation_late(4),
+        replica_lost("b"),
+        DOWN,
+        FULL,
+    ]
+    assert len({one.labels for one in troubles}) == len(troubles)
+    words = ("bad_data", "3", "2", "500", "4", "'b'")
+    assert [word for one, word in zip(troubles, words, strict=False) if word not in one.summary] == []

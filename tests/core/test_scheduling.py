@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.scheduling import PHASES, Schedule, schedule
+from engine.core.scheduling import PHASES, Schedule, is_due, schedule
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -77,3 +77,20 @@ def test_slots_between_the_last_and_this_one_are_missed(behind: timedelta | None
 def test_a_unit_is_named_by_what_makes_it_one() -> None:
     plan = Schedule.of_seconds(datasource="default", interval=60, query_offset=5, phase=7.5)
     assert plan.id == "default/60s+5s@7.5s"
+
+
+@pytest.mark.parametrize(
+    ("at", "due"),
+    [
+        pytest.param(None, True, id="never done"),
+        pytest.param(-1, True, id="late"),
+        pytest.param(0, True, id="now"),
+        pytest.param(1, False, id="soon"),
+        pytest.param(30, False, id="just done"),
+        pytest.param(31, True, id="done before the clock went back"),
+    ],
+)
+def test_what_is_done_every_so_often_is_due_again_also_when_the_clock_goes_back(at: int | None, due: bool) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    moment = None if at is None else now + timedelta(seconds=at)
+    assert is_due(moment, now, timedelta(seconds=30)) is due

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from structlog.testing import capture_logs
+
 from engine.clock import SystemClock
 from engine.loop import FatalError, Loop
 from engine.telemetry import Metrics
@@ -102,3 +104,15 @@ def test_a_woken_loop_does_not_wait_for_its_pause() -> None:
     assert done.wait(SOON.total_seconds())
     running.stop()
     assert running.join(SOON)
+
+
+def test_an_outage_is_logged_less_and_less_often() -> None:
+    done, heard = threading.Event(), Heard()
+    with capture_logs() as lines:
+        running = loop(after(70, done, fail_first=69), heard)
+        running.start()
+        assert done.wait(SOON.total_seconds())
+        running.stop()
+        assert running.join(SOON)
+    told = [line["failures"] for line in lines if line["event"] == "loop still failing"]
+    assert told == [2, 4, 8, 16, 32, 64]

@@ -82,6 +82,9 @@ def test_an_empty_environment_is_enough() -> None:
         pytest.param("TOCSIN_FALLBACK_CHANNEL", "slack:env:X", "fallback_channel", "slack:env:X", id="fallback"),
         pytest.param("TOCSIN_LEASE", "1d", "lease", timedelta(days=1), id="lease"),
         pytest.param("TOCSIN_NODE", "tocsin-0", "node", "tocsin-0", id="node"),
+        pytest.param("TOCSIN_HEARTBEAT_URL", "https://hc/1/", "heartbeat_url", "https://hc/1", id="heartbeat"),
+        pytest.param("TOCSIN_RETENTION", "1y", "retention", timedelta(days=365), id="retention"),
+        pytest.param("TOCSIN_MESSAGE_RETENTION", "36h", "message_retention", timedelta(hours=36), id="messages"),
         pytest.param("TOCSIN_ROLES", "api, Sender", "roles", frozenset({Role.API, Role.SENDER}), id="roles"),
         pytest.param("LOG_LEVEL", "DEBUG", "log_level", LogLevel.DEBUG, id="level"),
         pytest.param("TOCSIN_LOG_FORMAT", " json ", "log_format", LogFormat.JSON, id="format-in-blanks"),
@@ -129,6 +132,8 @@ def test_a_variable_sets_its_field(name: str, text: str, field: str, value: obje
         pytest.param("TOCSIN_DELIVERY", "maybe", "send, record", id="delivery"),
         pytest.param("TOCSIN_ROLES", "api,king", "evaluator, dispatcher, sender, api", id="no-role"),
         pytest.param("TOCSIN_ROLES", ",", "one or more", id="no-roles"),
+        pytest.param("TOCSIN_RETENTION", "long", "such as 90d", id="no-age"),
+        pytest.param("TOCSIN_RETENTION", "5m", "at least 1h", id="too-short-an-age"),
         pytest.param("TOCSIN_NODE", "a b", "without blanks", id="node"),
         pytest.param("LOG_LEVEL", "trace", "debug, info, warning", id="level"),
     ],
@@ -309,7 +314,7 @@ def test_the_document_tells_the_true_default(variables: tuple[str, ...], default
     field = next(field for field, choices in names().items() if choices == variables)
     literal = re.fullmatch(r"`([^`]+)`", default)
     if literal is None:
-        own = {"API_KEYS", "EXTERNAL_LABELS", "EXTERNAL_URL", "NODE", "RULE_FILES", "SECRET_KEY"}
+        own = {"API_KEYS", "EXTERNAL_LABELS", "EXTERNAL_URL", "HEARTBEAT_URL", "NODE", "RULE_FILES", "SECRET_KEY"}
         assert variables[0].removeprefix("TOCSIN_") in own
     else:
         assert getattr(load({variables[0]: literal[1]}), field) == getattr(load({}), field)

@@ -132,19 +132,32 @@ class Cluster:
 
 
 def insert_rules(cluster: Cluster, count: int) -> None:
-    """Rules m0 … on metrics of the same names, each a query of its own, told by the webhook."""
-    rows = ", ".join(f"('m{n}', 'm{n}', 'm{n} > 0', 'critical', '[\"hook\"]')" for n in range(count))
+    """Rules m0 … on metrics of the same names, each a query of its own, told by the webhook.
+
+    A Prometheus that was stopped, or whose machine is busy, gives up on a scrape and says of all series that they are gone,
+    which is an end by Prometheus' rules and not one of the timeline; hence `no_data`.
+    """
+    rows = ", ".join(f"('m{n}', 'm{n}', 'm{n} > 0', 'critical', 'keep', '[\"hook\"]')" for n in range(count))
     cluster.sql(
         f"INSERT INTO channels (name, kind, url) VALUES ('hook', 'webhook', '{cluster.receiver.url}')",
-        f"INSERT INTO alert_rules (id, name, expr, severity, notification_channels) VALUES {rows}",
+        f"INSERT INTO alert_rules (id, name, expr, severity, no_data, notification_channels) VALUES {rows}",
     )
 
 
 @contextmanager
 def running(
-    server: PostgresServer, watched: tuple[Exporter, PrometheusServer], folder: Path, names: Sequence[str], **also: str
+    server: PostgresServer,
+    watched: tuple[Exporter, PrometheusServer],
+    folder: Path,
+    names: Sequence[str],
+    *,
+    path: Path | None = None,
 ) -> Iterator[Cluster]:
-    """A cluster on a fresh, migrated database of this server; its engines are not started yet."""
+    """A cluster on a fresh database of this server; its first engine runs and has migrated it, the others are not started.
+
+    `path` is where Python finds the code, if not here.
+    """
+    also = {} if path is None else {"PYTHONPATH": str(path)}
     exporter, prometheus = watched
     url = server.create_database()
     with ExitStack() as open_:

@@ -88,7 +88,8 @@ def _broken_off(cluster: Cluster) -> dict[bytes, int]:
     """By a message's bytes, how many attempts began and came to no conclusion that was noted: each may have arrived."""
     rows = cluster.sql(
         """SELECT o.rendered, o.attempts - (
-             SELECT count(*) FROM ledger l WHERE l.kind = 'attempt' AND (l.detail ->> 'outbox_id')::bigint = o.id
+             SELECT count(*) FROM ledger l WHERE l.kind = 'attempt' AND l.reason <> 'deferred'
+             AND (l.detail ->> 'outbox_id')::bigint = o.id
            ) FROM outbox o WHERE o.rendered IS NOT NULL"""
     )
     return {bytes(body): int(count) for body, count in rows}

@@ -39,6 +39,8 @@ def begin(database_url: str) -> Iterator[Begin]:
     yield make
     for world in worlds:
         world.service.stop()
+    # Whatever a scenario does, nothing may have been left without a next step for the auditor to mend.
+    assert [world.repairs for world in worlds if world.repairs and not world.broken_on_purpose] == []
 
 
 @pytest.fixture

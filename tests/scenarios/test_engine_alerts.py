@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.core.outcome import Failed, FailureReason
 from engine.prometheus import QueryError, QueryErrorKind
 from tests.scenarios.test_firing import BREACH, HOST, rule, states
 from tests.scenarios.test_missing import live
@@ -10,8 +11,9 @@ from tests.scenarios.world import World
 
 def own(world: World) -> list[tuple[str, str]]:
     """The state and name of the engine's alerts."""
-    found = world.rows("SELECT state, annotations, labels FROM alerts WHERE source = 'tocsin' ORDER BY id")
-    return [(state, "limit" if "TocsinAlertLimit" in str(labels) else "down") for state, _, labels in found]
+    found = world.rows("SELECT state, labels FROM alerts WHERE source = 'tocsin' ORDER BY id")
+    short = {"TocsinAlertLimit": "limit", "TocsinDatasourceDown": "down", "TocsinRuleFailing": "failing"}
+    return [(state, next(word for name, word in short.items() if name in str(labels))) for state, labels in found]
 
 
 def names(world: World) -> list[tuple[str, str]]:
@@ -57,7 +59,7 @@ def test_a_query_that_is_refused_says_nothing_of_its_datasource(world: World) ->
     rule(world)
     world.fails(BREACH, QueryError(QueryErrorKind.BAD_DATA, "too many samples"))
     live(world, 200)
-    assert own(world) == []
+    assert own(world) == [("pending", "failing")]
 
 
 def test_a_rule_over_its_limit_keeps_its_alerts_and_tells_of_no_others(world: World) -> None:
@@ -103,3 +105,55 @@ def test_a_limit_of_a_disabled_rule_is_over(world: World) -> None:
     world.sql("UPDATE alert_rules SET enabled = :off", off=False)
     live(world, 80)
     assert own(world) == [("inactive", "limit")]
+
+
+def told_of(world: World) -> list[tuple[str, str]]:
+    return [pair for pair in names(world) if pair[1].startswith("Tocsin")]
+
+
+def test_a_rule_that_fails_is_told_of_after_five_minutes_and_so_is_its_recovery(world: World) -> None:
+    rule(world)
+    world.fails(BREACH, QueryError(QueryErrorKind.BAD_DATA, "too many samples"))
+    live(world, 280)
+    assert told_of(world) == []
+    live(world, 400)
+    assert told_of(world) == [("firing", "TocsinRuleFailing")]
+    world.returns(BREACH)
+    live(world, 500)
+    assert told_of(world)[-1] == ("resolved", "TocsinRuleFailing")
+
+
+def test_a_rule_that_was_set_aside_is_told_of(world: World) -> None:
+    rule(world)
+    live(world, 20)
+    world.sql("UPDATE alert_rules SET metric_name = NULL, condition = NULL, threshold = NULL, expr = 'up ==='")
+    live(world, 180)
+    assert told_of(world) == [("firing", "TocsinRulesQuarantined")]
+
+
+def test_a_process_that_went_silent_is_missed_and_one_that_left_is_not(world: World) -> None:
+    live(world, 20)
+    moment = world.clock.moment
+    for name, left in (("lost", None), ("gone", moment)):
+        world.sql(
+            "INSERT INTO nodes (id, lease_until, started_at, roles, left_at) VALUES (:id, :at, :at, 'sender', :left)",
+            id=name,
+            at=moment,
+            left=left,
+        )
+    live(world, 160)
+    assert told_of(world) == [("firing", "TocsinReplicaLost")]
+    world.sql("UPDATE nodes SET left_at = :at WHERE id = 'lost'", at=world.clock.moment)
+    live(world, 250)
+    assert told_of(world)[-1] == ("resolved", "TocsinReplicaLost")
+
+
+def test_a_channel_that_takes_nothing_is_told_of_by_the_others(world: World) -> None:
+    world.sql("INSERT INTO channels (name, kind) VALUES ('other', 'log')")
+    world.sql("UPDATE routes SET channels = '[\"other\"]' WHERE id = 'root'")
+    rule(world, notification_channels=["hook"])
+    world.outcomes["WebhookUrl"] = [Failed(reason=FailureReason.SERVER_ERROR, retryable=True, detail="500")] * 30
+    world.returns(BREACH, (HOST, 12))
+    live(world, 500)
+    said = [str(one.body) for one in world.deliveries if one.kind == "LogAddress"]
+    assert any("TocsinDeliveryFailing" in text and "'hook'" in text for text in said)

@@ -102,6 +102,7 @@ class World:
     prometheus: ScriptedPrometheus = field(default_factory=ScriptedPrometheus)
     deliveries: list[Delivery] = field(default_factory=list)
     outcomes: dict[str, list[Outcome]] = field(default_factory=dict)
+    broken_on_purpose: bool = False
 
     def __post_init__(self) -> None:
         self.service = self._start()
@@ -166,6 +167,12 @@ class World:
         """Every loop once, in the order of the data; answers when the next thing is due."""
         moments = [loop.tick() for loop in self.service.loops]
         return min((moment for moment in moments if moment is not None), default=None)
+
+    @property
+    def repairs(self) -> dict[str, float]:
+        """What the auditor mended since the last start, by kind of flaw."""
+        counted = [each for metric in self.service.metrics.audit_repairs.collect() for each in metric.samples]
+        return {one.labels["flaw"]: one.value for one in counted if one.value and one.name.endswith("_total")}
 
     @property
     def now(self) -> float:

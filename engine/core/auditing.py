@@ -1,0 +1,92 @@
+"""What the auditor looks for: whatever fires or was decided and has no next step would be silent for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, assert_never
+
+LATE_AFTER: Final = timedelta(minutes=2)
+"""By how much a flush or an evaluation may be late; a deployment or a failover is no flaw."""
+STUCK_AFTER: Final = timedelta(minutes=10)
+"""By how much a message at the head of its queue may be late; a channel that is slow works through its queue."""
+WAIT_AT_MOST: Final = timedelta(hours=1)
+"""The longest anything waits by its own will: what a service may ask for with Retry-After."""
+
+
+class Flaw(StrEnum):
+    """What is wrong, as the metric's label."""
+
+    UNPLACED = "unplaced"
+    UNSCHEDULED = "unscheduled"
+    FAR_AHEAD = "far_ahead"
+    UNTOLD = "untold"
+    FLUSH_LATE = "flush_late"
+    MESSAGE_STUCK = "message_stuck"
+    EVALUATION_LATE = "evaluation_late"
+
+    @property
+    def is_repairable(self) -> bool:
+        """Whether the auditor mends it; what is only late has a next step, and somebody who should have taken it."""
+        return self in {Flaw.UNPLACED, Flaw.UNSCHEDULED, Flaw.FAR_AHEAD, Flaw.UNTOLD}
+
+    @property
+    def meaning(self) -> str:
+        """What it says to people."""
+        match self:
+            case Flaw.UNPLACED:
+                return "fires and is in no group, so nobody would ever be told"
+            case Flaw.UNSCHEDULED:
+                return "has members and no next flush"
+            case Flaw.FAR_AHEAD:
+                return "waits for longer than it may, as after a clock that was set back"
+            case Flaw.UNTOLD:
+                return "counts as told, was not delivered, and no message waits"
+            case Flaw.FLUSH_LATE:
+                return "was not flushed when it should have been; does any process have the role dispatcher?"
+            case Flaw.MESSAGE_STUCK:
+                return "was not sent when it should have been; does any process have the role sender?"
+            case Flaw.EVALUATION_LATE:
+                return "was not evaluated when it should have been; does any process have the role evaluator?"
+            case _:
+                assert_never(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One flaw of one thing: `subject` is the row number of an alert, group or message, or a unit's id.
+
+    `channel` and `recipient` name the addressee that was not told.
+    """
+
+    flaw: Flaw
+    subject: str
+    channel: str = ""
+    recipient: str = ""
+
+    @property
+    def text(self) -> str:
+        """The finding in one line."""
+        where = f" {self.channel!r}" if self.channel else ""
+        return f"{noun(self.flaw)} {self.subject}{where} {self.flaw.meaning}"
+
+
+def noun(flaw: Flaw) -> str:
+    """What kind of thing has this flaw."""
+    match flaw:
+        case Flaw.UNPLACED:
+            return "alert"
+        case Flaw.UNSCHEDULED | Flaw.FAR_AHEAD | Flaw.UNTOLD | Flaw.FLUSH_LATE:
+            return "group"
+        case Flaw.MESSAGE_STUCK:
+            return "message"
+        case Flaw.EVALUATION_LATE:
+            return "evaluation unit"
+        case _:
+            assert_never(flaw)
+
+
+def is_far_ahead(flush_at: datetime, now: datetime, *, interval: timedelta, margin: timedelta) -> bool:
+    """Whether a flush lies later than a group of this `interval` can have been scheduled."""
+    return flush_at - now > interval + margin
