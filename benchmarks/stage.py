@@ -112,9 +112,9 @@ def set_up(workload: Workload, folder: Path, *, interval: timedelta, systems: Co
             return running.enter_context(server)
 
         stage = Stage(workload=workload, interval=interval, scraping=prometheus().pid)
-        for name in systems:
-            server = prometheus(ruling=name == "ruler")
-            server.wait_for(_ready(workload), within=interval * 8)
+        servers = {name: prometheus(ruling=name == "ruler") for name in systems}
+        for name, server in servers.items():
+            server.wait_for(_ready(workload, interval), within=interval * 8)
             stage.systems[name] = _system(name, server, workload, folder, running, interval=interval)
         stage.wait_for_alerts(interval * 12)
         yield stage
@@ -144,10 +144,10 @@ def _system(
     return System(processes={**processes, "tocsin": engine.pid}, found=lambda: _in_sqlite(database))
 
 
-def _ready(workload: Workload) -> str:
+def _ready(workload: Workload, interval: timedelta) -> str:
     """Has a result when every counter has two samples, so that every rule has something to look at."""
     metrics = '{__name__=~"[ab]_.*"}' if workload.shape is Shape.RATIOS else "m"
-    return f"count(count_over_time({metrics}[1m]) > 1) == {workload.series}"
+    return f"count({metrics} offset {interval.total_seconds():.0f}s) == {workload.series}"
 
 
 def _engine(prometheus: PrometheusServer, database: str, folder: Path, interval: timedelta) -> EngineProcess:

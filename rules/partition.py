@@ -74,8 +74,8 @@ class Partition:
         """How often a value is asked for."""
         return sum(edit.what is _What.MATCHER for edit in self._edits)
 
-    def widened(self, values: Mapping[str, Collection[str] | None]) -> str:
-        """The expression for all these values of these labels, `None` for every value there is."""
+    def widened(self, values: Mapping[str, Collection[str]]) -> str:
+        """The expression for all these values of these labels."""
         pieces, position = [], 0
         for start, end, edits in _places(self._edits, values):
             pieces += [self._text[position:start], _written(edits, values)]
@@ -148,12 +148,11 @@ def _places(edits: Iterable[_Edit], labels: Collection[str]) -> Iterator[tuple[i
         yield start, end, places[start, end]
 
 
-def _written(edits: Sequence[_Edit], values: Mapping[str, Collection[str] | None]) -> str:
+def _written(edits: Sequence[_Edit], values: Mapping[str, Collection[str]]) -> str:
     names = ", ".join(edit.label for edit in edits)
     match edits[0].what:
         case _What.MATCHER:
-            wanted = values[edits[0].label]
-            return '!=""' if wanted is None else f"=~{go_strings.quote(alternatives(wanted))}"
+            return f"=~{go_strings.quote(alternatives(values[edits[0].label]))}"
         case _What.LIST:
             return f"{names}, "
         case _What.EMPTY_LIST:

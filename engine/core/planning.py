@@ -92,7 +92,7 @@ class Shared:
     """One query and the questions it answers. `labels` are those it is cut by, in the order of a cell's values.
 
     `dropped` are those of them that the questions' own answers do not have. `sign` is the direction of the comparison left to
-    do: 1 for above, -1 for below, 0 for none. `open_text` asks for every value of the label; empty where that is no choice.
+    do: 1 for above, -1 for below, 0 for none.
     """
 
     key: str
@@ -101,7 +101,6 @@ class Shared:
     labels: tuple[str, ...] = ()
     dropped: frozenset[str] = frozenset()
     sign: int = 0
-    open_text: str = ""
     obstacle: str = ""
     batchable: bool = False
 
@@ -246,7 +245,6 @@ def _shared(key: str, questions: Sequence[Question]) -> Shared:
         labels=labels,
         dropped=parted.dropped & varying.keys(),
         sign=sign,
-        open_text=_compared(parted.widened({labels[0]: None}), questions, sign) if len(labels) == 1 else "",
         obstacle=parted.obstacle,
         batchable=batchable,
     )

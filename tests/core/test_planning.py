@@ -65,7 +65,6 @@ def test_the_same_text_is_asked_as_it_is_written() -> None:
 def test_rules_for_several_values_are_one_query_cut_by_the_label() -> None:
     [query] = together(ask("a", 'm{s="a"} > 1'), ask("b", 'm{s="b"} > 2'), ask("c", 'm{s="b"} > 3'))
     assert (query.text, query.means) == ('(m{s=~"a|b"}\n) > 1', Means.UNION)
-    assert query.open_text == '(m{s!=""}\n) > 1'
     a, b, other = sample(1.5, s="a"), sample(2.5, s="b"), sample(9, s="z")
     assert found(query, a, b, other) == {"a": [a], "b": [b]}
 
