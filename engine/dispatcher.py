@@ -82,14 +82,23 @@ class Dispatcher:
             definitions = self.publishing.accepted(connection)
             if definitions is None:
                 return False
-            if self.replacing.group(connection, group, definitions, now):
+            members = groups.members(connection, group_id)
+            if self.replacing.group(connection, group, members, definitions, now=now):
                 group = groups.lock(connection, group_id, now) or group
-            return self._flush(connection, group, definitions, now)
+                members = groups.members(connection, group_id)
+            return self._flush(connection, group, members, definitions, now=now)
 
-    def _flush(self, connection: Connection, group: Group, definitions: Definitions, now: datetime) -> bool:
+    def _flush(
+        self,
+        connection: Connection,
+        group: Group,
+        members: Mapping[int, Alert],
+        definitions: Definitions,
+        *,
+        now: datetime,
+    ) -> bool:
         policy = _policy(group, definitions)
         standings = groups.standings(connection, group.id)
-        members = groups.members(connection, group.id)
         alerts = _alerts(connection, members, standings)
         reach = self.addressing.reach(policy, definitions, _believing(standings))
         muted = self.muting.mutes(connection, alerts.values(), definitions, now, policy)

@@ -85,9 +85,16 @@ class Replacing:
         self._after = chunk[-1].id
         return True
 
-    def group(self, connection: Connection, group: Group, definitions: Definitions, now: datetime) -> bool:
+    def group(
+        self,
+        connection: Connection,
+        group: Group,
+        members: Mapping[int, Alert],
+        definitions: Definitions,
+        *,
+        now: datetime,
+    ) -> bool:
         """Place the members of a locked group anew where need be; whether any is elsewhere, or the group itself, since."""
-        members = groups.members(connection, group.id)
         firing = [alert for alert in members.values() if alert.state is State.FIRING]
         version = definitions.configuration.version
         if not _is_stale(connection, group, firing, definitions):
@@ -104,7 +111,8 @@ class Replacing:
         with self.database.write() as connection:
             group = moving.lock(connection, group_id)
             if group is not None:
-                self.group(connection, group, definitions, self.database.now(connection))
+                members = groups.members(connection, group_id)
+                self.group(connection, group, members, definitions, now=self.database.now(connection))
 
     def _placed_anew(
         self, connection: Connection, firing: Sequence[Alert], definitions: Definitions
