@@ -1,5 +1,6 @@
 """A mute names its muter: every one that keeps the alert quiet, in the order of Alertmanager's pipeline."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -162,3 +163,11 @@ def test_an_alert_on_two_routes_is_muted_when_both_are() -> None:
 @pytest.mark.parametrize("kind", list(MuteKind))
 def test_only_levels_and_inhibition_are_done_by_another_alert(kind: MuteKind) -> None:
     assert kind.by_alert is (kind in {MuteKind.LEVEL, MuteKind.INHIBITION})
+
+
+def test_a_silence_that_ends_with_its_alerts_has_no_known_end_and_says_so() -> None:
+    waiting = replace(silence("s"), until_resolved=True, created_by="zoe", comment="a new disk")
+    ((mute,),) = mutes([alert()], [waiting], NOON).values()
+    assert (mute.until, mute.said) == (None, "zoe: a new disk; until what it began with has resolved")
+    ((bare,),) = mutes([alert()], [replace(waiting, created_by="", comment="")], NOON).values()
+    assert bare.said == "until what it began with has resolved"

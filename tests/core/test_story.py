@@ -357,6 +357,8 @@ def test_a_rule_says_what_it_asks_and_for_how_long() -> None:
     assert story(known, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, has health ok"
     then = facts(rules=(RuleFacts(id="r", rule=asking, health="", since=after(0)),))
     assert story(then, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, was in force"
+    gone = facts(rules=(RuleFacts(id="r", rule=None, health="ok", since=after(0)),))
+    assert story(gone, after(60)).steps[0].reason == "rule 'r' has health ok"
     plain = facts(rules=(RuleFacts(id="r", rule=replace(RULE, expr="up ==\n  0"), health="ok", since=after(0)),))
     assert story(plain, after(60)).steps[0].reason == "rule 'r' version 3, `up == 0`, has health ok"
 
