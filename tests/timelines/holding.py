@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,10 +23,11 @@ SILENT: Final = frozenset({"quiet"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What fires, and what of it nobody may hear of for the first time, at one moment."""
+    """What fires, what of it nobody may hear of for the first time, and which channels its routes name, at one moment."""
 
     firing: frozenset[Labels]
     muted: frozenset[Labels]
+    routed: frozenset[tuple[Labels, str]]
 
 
 @dataclass(slots=True)
@@ -36,7 +37,6 @@ class Heard:
     firing: dict[Labels, str] = field(default_factory=dict)
     ended: dict[Labels, str] = field(default_factory=dict)
     last: dict[Labels, float] = field(default_factory=dict)
-    groups: dict[str, float] = field(default_factory=dict)
 
     def take(self, message: Message) -> None:
         """Learn from a message."""
@@ -46,27 +46,32 @@ class Heard:
         for labels, ends_at in message.resolved.items():
             self.ended[labels] = ends_at
             self.firing.pop(labels, None)
-        self.groups[message.group] = message.at
 
 
-def unfounded(message: Message, heard: Heard, before: Present, now: Present) -> list[str]:
-    """What a message says that was not so, or that was to be kept quiet: true of the moment before or of this one will do."""
+def unfounded(message: Message, heard: Heard, moments: Sequence[Present]) -> list[str]:
+    """What a message says that was so at none of these moments, between which it was decided, or that was to be kept quiet."""
     wrong = []
+    muted = frozenset.intersection(*(one.muted for one in moments))
+    fires = frozenset.union(*(one.firing for one in moments))
     for labels in message.firing:
-        if labels not in before.firing | now.firing:
+        if labels not in fires:
             wrong.append(f"{labels} does not fire")
-        if labels in before.muted & now.muted and labels not in heard.firing:
+        if labels in muted and labels not in heard.firing:
             wrong.append(f"{labels} is muted, and the channel had not heard of it")
-    return wrong + [f"{labels} still fires" for labels in message.resolved if labels in before.firing & now.firing]
+    still = frozenset.intersection(*(one.firing for one in moments))
+    there = frozenset.intersection(*(one.routed for one in moments))
+    return wrong + [
+        f"{labels} still fires" for labels in message.resolved if labels in still and (labels, message.channel) in there
+    ]
 
 
 def unjustified(message: Message, heard: Heard) -> list[str]:
-    """Why a message should not have been sent: it says nothing new, and no repeat of its group is due."""
+    """Why a message should not have been sent: it says nothing new, and of nothing it holds a repeat is due."""
     if any(heard.firing.get(labels) != starts_at for labels, starts_at in message.firing.items()):
         return []
     if any(heard.ended.get(labels) != ends_at for labels, ends_at in message.resolved.items()):
         return []
-    if message.at - heard.groups.get(message.group, message.at) >= REPEAT_INTERVAL - 1:
+    if any(message.at - heard.last[labels] >= REPEAT_INTERVAL - 1 for labels in message.firing):
         return []
     return [f"nothing new in {message}"]
 

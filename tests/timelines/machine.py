@@ -61,7 +61,7 @@ class Timelines(RuleBasedStateMachine):
         self.heard = {channel: Heard() for channel in CHANNELS}
         self.edited_at = 0.0
         self.muters = {"night", INHIBIT.id}
-        self.before = self.present()
+        self.moments = [self.present()]
         self.seen = 0
         self.planted: Rows = {"routes": ()}
         self._declare()
@@ -191,6 +191,7 @@ class Timelines(RuleBasedStateMachine):
     def stepped(self, pause: float) -> None:
         """Note what an event has changed, and let time pass; until the next look, what was before is true as well."""
         self.truth.look(ALERTS, CHANNELS)
+        self.moments.append(self.present())
         self.wait(pause)
 
     def pass_time(self, end: float) -> None:
@@ -207,19 +208,26 @@ class Timelines(RuleBasedStateMachine):
         return Present(
             firing=frozenset(self.truth.fires),
             muted=frozenset(labels for labels in ALERTS if self.truth.mutes(labels)),
+            routed=frozenset(
+                (labels, channel)
+                for labels in ALERTS
+                for policy in self.truth.tree.match(labels)
+                for channel in policy.channels
+            ),
         )
 
     def look(self) -> None:
         """Hold everything that has arrived against what is true."""
         now = self.present()
+        moments = [*self.moments, now]
         for message in self.world.messages[self.seen :]:
             heard = self.heard[message.channel]
             late = message.at - self.world.failed_at.get(message.channel, -1000) < 400
-            wrong = ([] if late else unfounded(message, heard, self.before, now)) + unjustified(message, heard)
+            wrong = ([] if late else unfounded(message, heard, moments)) + unjustified(message, heard)
             assert not wrong, (message, wrong)
             heard.take(message)
         self.seen = len(self.world.messages)
-        self.before = now
+        self.moments = [now]
         wrong = overdue(
             self.truth.since, self.heard, self.truth.now, edited_at=self.edited_at, failed_at=self.world.failed_at
         )

@@ -33,7 +33,7 @@ class Stand:
 
 @dataclass(slots=True)
 class Truth:
-    """The present; `fires` holds when each firing alert will end by itself, `posted` when it was last posted.
+    """The present; `fires` holds when each firing alert will end by itself, `posted` when it was last posted and until when then.
 
     An alert that nobody posts again is believed for `lag` seconds longer.
     """
@@ -43,7 +43,7 @@ class Truth:
     intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
     fires: dict[Labels, float] = field(default_factory=dict)
-    posted: dict[Labels, float] = field(default_factory=dict)
+    posted: dict[Labels, tuple[float, float]] = field(default_factory=dict)
     lag: float = 0.0
     now: float = 0.0
     since: dict[tuple[Labels, str], tuple[Stand, float]] = field(default_factory=dict)
@@ -55,14 +55,15 @@ class Truth:
 
     def post(self, labels: Labels, end: float) -> None:
         """It fires until then, or as long as another post said that it would."""
-        self.fires[labels] = max(end + self.lag, self.fires.get(labels, 0))
-        self.posted[labels] = self.now
+        end = max(end, self.posted[labels][1]) if labels in self.fires else end
+        self.fires[labels] = end + self.lag
+        self.posted[labels] = self.now, end
 
     def restart(self) -> None:
         """Whoever could not post meanwhile gets as long again as the last post asked for, at most RESOLVE_TIMEOUT."""
-        for labels, end in self.fires.items():
-            asked = min(end - self.lag - self.posted[labels], RESOLVE_TIMEOUT)
-            self.fires[labels] = max(end, self.now + asked + self.lag)
+        for labels in self.fires:
+            at, end = self.posted[labels]
+            self.fires[labels] = max(end, self.now + min(end - at, RESOLVE_TIMEOUT)) + self.lag
 
     def next_boundary(self, end: float) -> float:
         """The next second up to `end` at which something changes by itself."""
