@@ -9,7 +9,7 @@ may not ride in a batch, and queries that only work in pieces.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -139,11 +139,6 @@ class Planner:
         known = self._units.get(unit)
         return () if known is None else tuple(part for request in known.plan.requests for part in request.parts)
 
-    def forget(self, units: Callable[[str], bool]) -> None:
-        """Forget the units of which this is true."""
-        for unit in [unit for unit in self._units if units(unit.removesuffix(" data"))]:
-            self._units.pop(unit, None)
-
     def blame(self, rule_id: str, text: str, error: str) -> None:
         """This rule's own query fails; until it asks something else, it is asked alone."""
         with self._guard:
@@ -170,7 +165,7 @@ class Planner:
                 self._outdate()
 
     def _outdate(self) -> None:
-        for known in self._units.values():
+        for known in list(self._units.values()):
             known.stale = True
             known.made_from = None
 
