@@ -1,7 +1,8 @@
 """`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert, in about 20 minutes.
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
-a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py).
+a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py),
+`import` what an import of 20,000 rules costs (benchmarks/imports.py).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from benchmarks import edits, posts, replicas
+from benchmarks import edits, imports, posts, replicas
 from benchmarks.cpu import measure, usage
 from benchmarks.report import HEADING, TITLES, Result, Surroundings, described, section, table
 from benchmarks.stage import set_up
@@ -32,7 +33,12 @@ PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 
 def main(words: Sequence[str]) -> int:
     """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
-    others = {"edits": _measure_edits, "posts": _measure_posts, "replicas": _measure_replicas}
+    others = {
+        "edits": _measure_edits,
+        "import": _measure_imports,
+        "posts": _measure_posts,
+        "replicas": _measure_replicas,
+    }
     return others.get(next(iter(words), ""), _measure_cycles)(words)
 
 
@@ -80,6 +86,25 @@ def _measure_posts(words: Sequence[str]) -> int:
         sizes = {"alerts": options.alerts, "rounds": options.rounds, "listed": options.listed}
         text = posts.section(found, where, surroundings.command, **sizes)
         options.page.write_text(edits.with_section(options.page.read_text(), posts.HEADING, text))
+    return 0
+
+
+def _measure_imports(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks import", description=imports.__doc__)
+    parser.add_argument("--rules", type=int, default=20_000)
+    _add_page(parser)
+    options, prometheus = parser.parse_args(words[1:]), find_binary("prometheus")
+    if prometheus is None:
+        print("prometheus is not installed; there is nothing to compare with", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
+        found = imports.measure(options.rules, Path(folder))
+    surroundings = _surroundings(words, prometheus)
+    where = [*described(surroundings, database=_databases())]
+    print(imports.table(found), *where, sep="\n")
+    if options.page is not None:
+        text = imports.section(options.rules, found, where, surroundings.command)
+        options.page.write_text(edits.with_section(options.page.read_text(), imports.HEADING, text))
     return 0
 
 

@@ -6,7 +6,7 @@ They work on the database itself, like `keys`: an import is the owner of its rul
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -27,6 +27,8 @@ Opened = Callable[[], AbstractContextManager["Database"]]
 """Opens the migrated database that the environment names."""
 AUTHOR: Final = "tocsin import"
 """Who the record of changes names."""
+UNTIL_BAR: Final = 1 << 20
+"""Bytes of rule files up to which they are read before a bar could be."""
 UNTIL_PROGRESS: Final = 500
 """Rules up to which an import is over before a bar could be read."""
 
@@ -103,7 +105,8 @@ def _import(opened: Opened, files: list[Path], wish: Wish, shown: output.Format)
     from engine import importing
 
     try:
-        rules, warnings = importing.read(files)
+        with _progress(files) as progress:
+            rules, warnings = importing.read(files)
         with opened() as database, _progress() as progress:
             plan = importing.bring_in(database, rules, wish, progress)
     except importing.ImportRefusedError as error:
@@ -149,13 +152,14 @@ def _summary(plan: Plan, wish: Wish) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, for an import that takes long enough to be watched."""
+def _progress(read: Sequence[Path] = ()) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, for an import that takes long enough to be watched; while files are read nobody knows its end."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("rules", total=None, visible=False)
+        large = sum(file.stat().st_size for file in read if file.is_file()) > UNTIL_BAR
+        task = bar.add_task("reading" if read else "writing rules", total=None, visible=large)
 
         def tell(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total, visible=total > UNTIL_PROGRESS)
