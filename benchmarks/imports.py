@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from api.demo.stage import neutral
 from tests import corpus
@@ -41,7 +41,7 @@ class Run:
 def rule_file(rules: int) -> str:
     """So many rules: those of the corpus again and again, each time in groups and with a threshold of their own."""
     groups = json.loads(corpus.rule_file())["groups"]
-    found = []
+    found: list[dict[str, Any]] = []
     for number, group in enumerate(islice(cycle(groups), rules)):
         turn = number // len(groups)
         own = [_own(rule, turn) for rule in group["rules"]][: rules - sum(len(one["rules"]) for one in found)]
