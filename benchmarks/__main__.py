@@ -2,7 +2,8 @@
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
 a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py),
-`import` what an import of 20,000 rules costs (benchmarks/imports.py).
+`import` what an import of 20,000 rules costs (benchmarks/imports.py), `groups` what deciding costs beside a real
+Alertmanager (benchmarks/groups.py).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from benchmarks import edits, imports, posts, replicas
+from benchmarks import edits, groups, imports, posts, replicas
 from benchmarks.cpu import measure, usage
 from benchmarks.report import HEADING, TITLES, Result, Surroundings, described, section, table
 from benchmarks.stage import set_up
@@ -35,6 +36,7 @@ def main(words: Sequence[str]) -> int:
     """Measure, print, and write the page; the exit code: 1 when the systems disagree about what fires."""
     others = {
         "edits": _measure_edits,
+        "groups": _measure_groups,
         "import": _measure_imports,
         "posts": _measure_posts,
         "replicas": _measure_replicas,
@@ -105,6 +107,27 @@ def _measure_imports(words: Sequence[str]) -> int:
     if options.page is not None:
         text = imports.section(options.rules, found, where, surroundings.command)
         options.page.write_text(edits.with_section(options.page.read_text(), imports.HEADING, text))
+    return 0
+
+
+def _measure_groups(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks groups", description=groups.__doc__)
+    parser.add_argument("--alerts", type=int, default=100_000, help="alerts, ten in a group")
+    parser.add_argument("--inhibited", type=int, default=15_000, help="alerts that meet 100 inhibit rules")
+    _add_page(parser)
+    options, alertmanager = parser.parse_args(words[1:]), find_binary("prometheus-alertmanager")
+    if alertmanager is None:
+        print("prometheus-alertmanager is not installed; there is nothing to compare with", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
+        found = groups.measure(options.alerts, options.inhibited, Path(folder))
+    surroundings = _surroundings(words, alertmanager)
+    where = [line.replace("Prometheus", "Alertmanager") for line in described(surroundings, database=_databases())]
+    print(groups.table(found), *where, sep="\n")
+    if options.page is not None:
+        sizes = {"alerts": options.alerts, "inhibited": options.inhibited}
+        text = groups.section(found, where, surroundings.command, **sizes)
+        options.page.write_text(edits.with_section(options.page.read_text(), groups.HEADING, text))
     return 0
 
 

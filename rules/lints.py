@@ -280,6 +280,7 @@ def _own_series(expression: Tree) -> Iterator[Finding]:
         if name in OWN_SERIES:
             message = (
                 f"{name} has the alerts that Prometheus itself evaluates, and those of Tocsin's rules are not among "
-                "them; keep the rules it looks at in Prometheus, or look at the series that they look at"
+                "them; keep the rules it looks at in Prometheus, have Prometheus scrape Tocsin's /metrics/alerts, or look "
+                "at the series that they look at"
             )
             yield Finding(lint=Lint.ALERTS_SERIES, field="expr", message=message)

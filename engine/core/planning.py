@@ -35,7 +35,7 @@ RESERVED: Final = "__tocsin_rule__"
 MAX_BYTES: Final = 256 * 1024
 """How long one query may be: well below what proxies take by default, and the servers themselves."""
 BATCH: Final = 30
-"""Queries in one batch; measured: larger ones cost the server more again."""
+"""Queries in one batch: enough to save most requests, and few enough that one which fails costs little to ask again."""
 SMALL: Final = 8
 """A query for more rules than this gains nothing by riding in a batch."""
 _WASTE: Final = 4
