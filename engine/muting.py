@@ -18,6 +18,7 @@ from engine.core.grouping import policies
 from engine.core.inhibiting import Inhibitor, Sources
 from engine.core.levels import overtaken
 from engine.core.muting import Mute, Mutes, by_every_route, by_intervals, mutes
+from engine.core.sieve import Sieve
 from engine.store import alerts as alert_rows
 from engine.store import severities
 from engine.store.definitions import Definitions
@@ -26,6 +27,19 @@ from engine.store.ledger import Entry, Kind, Subject
 from rules.inhibition import InhibitRule
 from rules.labels import Labels
 from rules.routing import Policy
+from rules.silences import Silence
+
+
+class _Silences:
+    """The silences as they stand in one version of the definitions, by what they demand of an alert."""
+
+    def __init__(self, every: tuple[Silence, ...]) -> None:
+        self.every = every
+        self._sieve = Sieve([silence.matchers for silence in every])
+
+    def covering(self, alerts: Collection[Alert]) -> list[Silence]:
+        places = {place for alert in alerts for place in self._sieve.matching(alert.labels)}
+        return [self.every[place] for place in sorted(places)]
 
 
 @dataclass(slots=True)
@@ -36,6 +50,7 @@ class Muting:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _firing: dict[int, Labels] = field(default_factory=dict)
     _sources: Sources = field(default_factory=lambda: Sources(()))
+    _silences: _Silences = field(default_factory=lambda: _Silences(()))
 
     def mutes(
         self,
@@ -49,7 +64,7 @@ class Muting:
         stored = {alert.id: sent_out(alert, self.external) for alert in alerts if alert.id is not None}
         return mutes(
             stored.values(),
-            definitions.silences,
+            self._covering(definitions.silences, stored.values()),
             now,
             inhibitors=self._inhibitors(connection, stored, definitions.inhibit_rules),
             higher=_higher(connection, stored, definitions),
@@ -63,6 +78,14 @@ class Muting:
             self._use(rules)
             if rules:
                 self._follow(connection)
+
+    def _covering(self, silences: tuple[Silence, ...], alerts: Collection[Alert]) -> list[Silence]:
+        """The silences that cover any of the alerts, whatever the time: few, while there may be thousands."""
+        with self._lock:
+            if self._silences.every is not silences:
+                self._silences = _Silences(silences)
+            known = self._silences
+        return known.covering(alerts)
 
     def _inhibitors(
         self, connection: Connection, alerts: Mapping[int, Alert], rules: tuple[InhibitRule, ...]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.core.sieve import Sieve
 from rules.inhibition import InhibitRule, equal_values, inhibits, is_source, is_target
 from rules.labels import Labels
-from rules.matchers import Matcher, Operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +41,8 @@ class Sources:
 
     def __init__(self, rules: Sequence[InhibitRule]) -> None:
         self.rules = tuple(rules)
-        self._by_source = _Sieve([rule.source_matchers for rule in self.rules])
-        self._by_target = _Sieve([rule.target_matchers for rule in self.rules])
+        self._by_source = Sieve([rule.source_matchers for rule in self.rules])
+        self._by_target = Sieve([rule.target_matchers for rule in self.rules])
         self._live: list[_Heaps] = [({}, {}) for _ in self.rules]
         self._places: dict[int, list[tuple[_Heap, tuple[str, ...]]]] = {}
         self._targets: dict[int, list[int]] = {}
@@ -94,30 +93,3 @@ class Sources:
 
 _Heap = dict[tuple[str, ...], dict[int, None]]
 _Heaps = tuple[_Heap, _Heap]
-_Pair = tuple[str, str]
-
-
-class _Sieve:
-    """One side of every rule; one that demands a label's value is only looked at for alerts that have it."""
-
-    def __init__(self, sides: Sequence[tuple[Matcher, ...]]) -> None:
-        self._sides = sides
-        self._by_pair: dict[_Pair, list[int]] = {}
-        self._others: list[int] = []
-        demanded = [[(matcher.name, matcher.value) for matcher in side if _demands(matcher)] for side in sides]
-        common = Counter(pair for pairs in demanded for pair in pairs)
-        for index, pairs in enumerate(demanded):
-            rarest = min(pairs, key=lambda pair: common[pair], default=None)
-            (self._others if rarest is None else self._by_pair.setdefault(rarest, [])).append(index)
-
-    def matching(self, labels: Labels) -> list[int]:
-        """The places of the sides that match, in order."""
-        candidates = list(self._others)
-        for pair in labels.items():
-            candidates += self._by_pair.get(pair, ())
-        return sorted(index for index in candidates if all(matcher.matches(labels) for matcher in self._sides[index]))
-
-
-def _demands(matcher: Matcher) -> bool:
-    """Whether only an alert that has exactly this label and value can match; `x=""` also matches one without x."""
-    return matcher.operator is Operator.EQUAL and matcher.value != ""
