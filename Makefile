@@ -4,10 +4,10 @@
 #   VENV=folder       another place for the virtual environment
 #   PYTHON=python3.12 the interpreter it is made with (default: the newest on PATH)
 #   ARGS="-k route"   more arguments for the command the target runs
-#   WORKERS=4         test processes side by side
+#   WORKERS=2         test processes side by side (default 3: on two cores, one of them always waits for something)
 
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

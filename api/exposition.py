@@ -77,7 +77,10 @@ router.add_api_route(
     "/metrics/alerts",
     alert_series,
     methods=["GET"],
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        404: {"description": "It is not on: TOCSIN_METRICS_ALERTS is 0."},
+    },
     response_class=PlainTextResponse,
 )
 router.add_api_route("/metrics/alerts", alert_series, methods=["HEAD"], include_in_schema=False)

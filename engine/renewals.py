@@ -122,7 +122,8 @@ class Renewals:
         except PostError:
             return False
         stands = merged(believed(firing.span, now), fresh, now)
-        if fresh.is_over(now) or stands.starts_at != firing.span.starts_at:
+        if fresh.is_over(now) or stands.starts_at != firing.span.starts_at or stands.ends_at < firing.span.ends_at:
+            # A later end may be written late, an earlier one may be due before it is.
             return False
         firing.span = stands
         expiry = Expiry(ends_at=stands.ends_at, timeout=stands.timeout, updated_at=now)

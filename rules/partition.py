@@ -101,7 +101,7 @@ class _Edit:
     end: int
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=10_000)
 def partition(text: str, *, exact: bool = False) -> Partition:
     """How the expression falls apart; `exact` leaves out labels by which an aggregation would have to be widened.
 

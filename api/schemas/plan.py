@@ -6,6 +6,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
+from api.schemas.fields import example
 from engine.core.planning import Means
 from engine.plans import PlannedQuery
 
@@ -39,6 +40,25 @@ class PlannedQueryOut(BaseModel):
 
 class PlanOut(BaseModel):
     """How the enabled rules are asked: `requests` in all for `rules`, and every query, those for the most rules first."""
+
+    model_config = example(
+        {
+            "rules": 2,
+            "requests": 1,
+            "queries": [
+                {
+                    "unit": "default/60/0/12",
+                    "datasource": "default",
+                    "query": '(m{s=~"a|b"}\n) > 1',
+                    "means": "union",
+                    "rules": ["a", "b"],
+                    "labels": ["s"],
+                    "batch": None,
+                    "why": "they differ only in the value of s, which stays on what they return",
+                }
+            ],
+        }
+    )
 
     rules: int
     requests: int

@@ -72,6 +72,8 @@ def _webhook(facts: Facts, note: str) -> Json:
         "groupLabels": {clean(name): clean(value) for name, value in facts.group_labels.items()},
         "commonLabels": {},
         "commonAnnotations": {"note": note},
+        # Templates as well, and what failed may be one of them.
+        "routeLabels": {},
         "externalURL": clean(facts.external_url),
         "notification_reason": clean(facts.reason),
         "alerts": [],

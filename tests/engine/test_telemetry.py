@@ -201,6 +201,14 @@ EXPECTED = {
     "tocsin_http_request_seconds_bucket": ("le", "method", "route"),
     "tocsin_http_requests_in_progress": ("method",),
     "tocsin_build_info": ("version",),
+    "tocsin_alerts_received_total": ("status",),
+    "tocsin_alerts_invalid_total": (),
+    "tocsin_audit_findings": ("flaw",),
+    "tocsin_audit_repairs_total": ("flaw",),
+    "tocsin_heartbeats_total": ("result",),
+    "tocsin_rows_pruned_total": ("table",),
+    "tocsin_stored_rows": ("table",),
+    "tocsin_database_bytes": (),
 }
 
 

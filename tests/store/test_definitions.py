@@ -270,7 +270,8 @@ def test_while_a_transaction_stays_open_nothing_is_read_twice(postgresql: Databa
         found = look(feed, postgresql)
         with statements_of(postgresql) as seen:
             assert look(feed, postgresql) is found
-        assert len(seen) == 1
+        # The number of the configuration is asked for until somebody has published it, which nobody does here.
+        assert len([one for one in seen if "FROM configurations" not in one]) == 1
     assert set(found.rules) == {"before", "after"}
 
 
