@@ -68,6 +68,9 @@ def test_old_code_works_on_the_new_schema_beside_new_code(
         wait_until(lambda: cluster.holders().keys() == {"old", "new"}, what="both to have a part", within=SOON)
         cluster.show(m0=1, m1=1, m2=1, m3=1)
         assert {one.status for one in told(cluster, 4)} == {"firing"}
+        # What it has sent and not noted yet would rightly be sent again.
+        pending = "SELECT 1 FROM outbox WHERE status = 'pending'"
+        wait_until(lambda: not cluster.sql(pending), what="every message to be noted", within=SOON)
         new.kill()
         cluster.show(m0=0, m1=0, m4=1)
         assert sorted(one.status for one in told(cluster, 7)[4:]) == ["firing", "resolved", "resolved"]
