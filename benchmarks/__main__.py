@@ -60,9 +60,8 @@ def _measure_replicas(words: Sequence[str]) -> int:
     surroundings = _surroundings(words, prometheus)
     where = described(surroundings, database=_databases())
     print(replicas.table(found), *where, sep="\n")
-    if options.page is not None:
-        text = replicas.section(found, where, surroundings.command)
-        options.page.write_text(edits.with_section(options.page.read_text(), replicas.HEADING, text))
+    text = replicas.section(found, where, surroundings.command)
+    _publish(options.page, replicas.HEADING, text)
     return 0
 
 
@@ -84,10 +83,9 @@ def _measure_posts(words: Sequence[str]) -> int:
         for line in described(surroundings, database=f"SQLite {sqlite3.sqlite_version}")
     ]
     print(posts.table(found), *where, sep="\n")
-    if options.page is not None:
-        sizes = {"alerts": options.alerts, "rounds": options.rounds, "listed": options.listed}
-        text = posts.section(found, where, surroundings.command, **sizes)
-        options.page.write_text(edits.with_section(options.page.read_text(), posts.HEADING, text))
+    sizes = {"alerts": options.alerts, "rounds": options.rounds, "listed": options.listed}
+    text = posts.section(found, where, surroundings.command, **sizes)
+    _publish(options.page, posts.HEADING, text)
     return 0
 
 
@@ -104,9 +102,8 @@ def _measure_imports(words: Sequence[str]) -> int:
     surroundings = _surroundings(words, prometheus)
     where = [*described(surroundings, database=_databases())]
     print(imports.table(found), *where, sep="\n")
-    if options.page is not None:
-        text = imports.section(options.rules, found, where, surroundings.command)
-        options.page.write_text(edits.with_section(options.page.read_text(), imports.HEADING, text))
+    text = imports.section(options.rules, found, where, surroundings.command)
+    _publish(options.page, imports.HEADING, text)
     return 0
 
 
@@ -124,10 +121,9 @@ def _measure_groups(words: Sequence[str]) -> int:
     surroundings = _surroundings(words, alertmanager)
     where = [line.replace("Prometheus", "Alertmanager") for line in described(surroundings, database=_databases())]
     print(groups.table(found), *where, sep="\n")
-    if options.page is not None:
-        sizes = {"alerts": options.alerts, "inhibited": options.inhibited}
-        text = groups.section(found, where, surroundings.command, **sizes)
-        options.page.write_text(edits.with_section(options.page.read_text(), groups.HEADING, text))
+    sizes = {"alerts": options.alerts, "inhibited": options.inhibited}
+    text = groups.section(found, where, surroundings.command, **sizes)
+    _publish(options.page, groups.HEADING, text)
     return 0
 
 
@@ -145,9 +141,8 @@ def _measure_edits(words: Sequence[str]) -> int:
     surroundings = _surroundings(words, prometheus)
     where = [*described(surroundings, database=_databases())]
     print(edits.table(found), *where, sep="\n")
-    if options.page is not None:
-        text = edits.section(options.rules, found, where, surroundings.command)
-        options.page.write_text(edits.with_section(options.page.read_text(), edits.HEADING, text))
+    text = edits.section(options.rules, found, where, surroundings.command)
+    _publish(options.page, edits.HEADING, text)
     return 0
 
 
@@ -168,9 +163,8 @@ def _measure_cycles(words: Sequence[str]) -> int:
     surroundings = _surroundings(words, prometheus)
     where = [*described(surroundings, database=_databases()), *_peers(options.systems)]
     print(table(results), *where, sep="\n")
-    if options.page is not None:
-        text = section(results, where, surroundings.command)
-        options.page.write_text(edits.with_section(options.page.read_text(), HEADING, text))
+    text = section(results, where, surroundings.command)
+    _publish(options.page, HEADING, text)
     return 0
 
 
@@ -222,6 +216,12 @@ def _peers(systems: Sequence[str]) -> list[str]:
     asking = ["dpkg-query", "-W", "-f", "${Version}", "vmalert", "victoria-metrics"]
     said = subprocess.run(asking, capture_output=True, text=True, check=False)
     return [f"vmalert {said.stdout or 'of unknown version'}"]
+
+
+def _publish(page: Path | None, heading: str, text: str) -> None:
+    """Put the section in the place of the one with this heading, or at the end."""
+    if page is not None:
+        page.write_text(edits.with_section(page.read_text(), heading, text))
 
 
 def _add_page(parser: argparse.ArgumentParser) -> None:
