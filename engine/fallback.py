@@ -168,7 +168,7 @@ def channel(text: str) -> Channel:
     ChannelError, never repeating the address, when it is neither. Email is refused: it takes more than an address.
     """
     kind, _, where = text.partition(":")
-    fit = [each.value for each in ChannelKind if each is not ChannelKind.EMAIL]
+    fit = [each.value for each in ChannelKind if each not in (ChannelKind.EMAIL, ChannelKind.APPRISE)]
     if kind not in fit or bool(where) == (kind == ChannelKind.LOG):
         raise ChannelError(
             f"write kind:address with kind one of {', '.join(fit)}, such as slack:env:SLACK_WEBHOOK_URL; or log"

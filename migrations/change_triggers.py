@@ -79,7 +79,7 @@ def sqlite_statements(definition: Definition) -> list[str]:
 
 def sqlite_dropped(table: str) -> list[str]:
     """What takes these triggers away, so that they can be made anew for a table that has got a column."""
-    return [f"DROP TRIGGER {table}_{operation}" for operation in ("inserted", "updated", "deleted")]
+    return [f"DROP TRIGGER IF EXISTS {table}_{operation}" for operation in ("inserted", "updated", "deleted")]
 
 
 def sqlite_cascade(table: str, key: str, child: str, reference: str) -> str:

@@ -138,7 +138,7 @@ def channels(dialect: str) -> list[sa.CheckConstraint]:
     return _named(
         {
             "name": "length(name) BETWEEN 1 AND 200",
-            "kind": _one_of("kind", "slack", "pagerduty", "email", "webhook", "log"),
+            "kind": _one_of("kind", "slack", "pagerduty", "email", "webhook", "apprise", "log"),
             "settings": _json_is("settings", "object", dialect),
             "templates": _json_is("templates", "object", dialect),
             "rate_limit": _json_is("rate_limit", "object", dialect),

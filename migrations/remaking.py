@@ -33,3 +33,21 @@ def remake_triggers(table: str, key: str, instants: Sequence[str] = ()) -> None:
     made = change_triggers.Definition(table=table, key=key, columns=columns, instants=instants)
     for statement in (*change_triggers.sqlite_dropped(table), *change_triggers.sqlite_statements(made)):
         connection.exec_driver_sql(statement)
+
+
+def replace_in_table(table: str, old: str, new: str) -> None:
+    """Make the table anew on SQLite with `new` in place of `old` in its definition; its triggers have to be remade after that.
+
+    SQLite can change no constraint in place; a copy under the old name is how its manual does it. No other table may
+    refer to this one.
+    """
+    connection = op.get_bind()
+    made = connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
+    definition = str(made.scalar_one())
+    if old not in definition:
+        return
+    copy = definition.replace(old, new).replace(f"CREATE TABLE {table}", f"CREATE TABLE {table}_made_anew", 1)
+    connection.exec_driver_sql(copy)
+    connection.exec_driver_sql(f"INSERT INTO {table}_made_anew SELECT * FROM {table}")
+    connection.exec_driver_sql(f"DROP TABLE {table}")
+    connection.exec_driver_sql(f"ALTER TABLE {table}_made_anew RENAME TO {table}")

@@ -21,6 +21,8 @@ class ChannelKind(StrEnum):
     PAGERDUTY = "pagerduty"
     EMAIL = "email"
     WEBHOOK = "webhook"
+    APPRISE = "apprise"
+    """Any other service that Apprise speaks to, by its URL."""
     LOG = "log"
 
 
@@ -61,7 +63,10 @@ class Channel:
     - pagerduty: an Events v2 integration key, or `https://KEY@host/v2/enqueue` for another endpoint;
     - email: an SMTP host, or `smtp://user:password@host:port`; `settings` has port, user, password, from, to, tls;
     - webhook: an http(s) URL that takes Alertmanager's webhook JSON, version 4;
+    - apprise: an Apprise URL, in which `{name}` stands for the setting of that name, so that it may be a reference;
     - log: nothing.
+
+    `templates` are Go templates of the parts of a message, by the names Alertmanager's receivers have for them.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Channel:
     url: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     send_resolved: bool = True
+    templates: Mapping[str, str] = field(default_factory=dict)
     rate_limit: RateLimit | None = None
     team: str = ""
     origin: str = "sql"

@@ -33,6 +33,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "url": "env:SLACK_WEBHOOK_URL",
     "settings": {"channel": "#alerts"},
     "send_resolved": True,
+    "templates": {"title": "{{ .CommonLabels.alertname }}: {{ .CommonAnnotations.summary }}"},
     "rate_limit": {"messages": 10, "per": "1m"},
     "team": "sre",
 }
@@ -74,6 +75,7 @@ class ChannelIn(Input):
     url: Text | None = Field(default=None, max_length=8192)
     settings: dict[Text, Text] = Field(default_factory=dict)
     send_resolved: StrictBool = True
+    templates: dict[Text, Text] = Field(default_factory=dict)
     rate_limit: RateLimitIn | None = None
     team: Text = ""
 
@@ -95,6 +97,7 @@ class ChannelIn(Input):
             url=kept.url if self.url is None else self.url,
             settings=settings,
             send_resolved=self.send_resolved,
+            templates=self.templates,
             rate_limit=None if self.rate_limit is None else self.rate_limit.limit(),
             team=self.team,
         )
@@ -125,6 +128,7 @@ class ChannelOut(Output):
     url: str | None
     settings: dict[str, str]
     send_resolved: bool
+    templates: dict[str, str]
     rate_limit: RateLimitIn | None
     team: str
     origin: str
@@ -164,6 +168,7 @@ def document(channel: Channel) -> dict[str, object]:
         "url": channel.url if is_reference(channel.url) else None,
         "settings": {name: _setting(name, value) for name, value in channel.settings.items()},
         "send_resolved": channel.send_resolved,
+        "templates": dict(channel.templates),
         "rate_limit": None if limit is None else {"messages": limit.messages, "per": durations.format(limit.per)},
         "team": channel.team,
     }

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from engine.core import messages_email, messages_log, messages_pagerduty, messages_slack, messages_webhook
+from engine.core import (
+    messages_apprise,
+    messages_email,
+    messages_log,
+    messages_pagerduty,
+    messages_slack,
+    messages_webhook,
+)
 from engine.core.facts import Facts
 from engine.core.messages_plain import plain
 from rules.channels import ChannelKind
@@ -20,8 +27,9 @@ __all__ = ["plain", "render"]
 def render(kind: ChannelKind, facts: Facts, settings: Mapping[str, str]) -> bytes:
     """The payload for a channel of this kind.
 
-    JSON for slack (chat.postMessage), pagerduty (Events v2 without routing_key), webhook (Alertmanager's version 4) and
-    email ({subject, text, html, headers}); a line of text for log. `settings` are the channel's, references unresolved.
+    JSON for slack (chat.postMessage), pagerduty (Events v2 without routing_key), webhook (Alertmanager's version 4), email
+    ({subject, text, html, headers}) and apprise ({title, body, type}); a line of text for log. `settings` are the channel's,
+    references unresolved.
     ChannelError when a setting that shapes the message makes no sense.
     """
     match kind:
@@ -33,6 +41,8 @@ def render(kind: ChannelKind, facts: Facts, settings: Mapping[str, str]) -> byte
             return messages_email.render(facts)
         case ChannelKind.WEBHOOK:
             return messages_webhook.render(facts, settings)
+        case ChannelKind.APPRISE:
+            return messages_apprise.render(facts)
         case ChannelKind.LOG:
             return messages_log.render(facts)
         case _:

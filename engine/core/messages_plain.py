@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import assert_never
 
+from engine.core import messages_apprise
 from engine.core.facts import Facts
 from engine.core.messages_email import thread_root
 from engine.core.messages_pagerduty import dedup_key
@@ -31,6 +32,8 @@ def plain(kind: ChannelKind, facts: Facts, problem: str) -> bytes:
             return _json(_email(facts, head, note))
         case ChannelKind.WEBHOOK:
             return _json(_webhook(facts, note))
+        case ChannelKind.APPRISE:
+            return messages_apprise.message(facts, head, note)
         case ChannelKind.LOG:
             return f"{head} | {note}".encode()
         case _:

@@ -231,6 +231,8 @@ def _address(form: _Form) -> Address:
             return _email(form)
         case ChannelKind.WEBHOOK:
             return _webhook(form)
+        case ChannelKind.APPRISE:
+            raise _MissingError("no service of Apprise can be told yet")
         case ChannelKind.LOG:
             return LogAddress(name=form.channel.name)
         case _:

@@ -111,7 +111,7 @@ def _configurations(channels: Iterable[Channel]) -> dict[str, list[dict[str, obj
 
 
 def _configuration(channel: Channel) -> Iterator[tuple[str, dict[str, object]]]:
-    """The channel in the words of its kind; the log needs none."""
+    """The channel in the words of its kind; the log needs none, and for what only Apprise knows there are none."""
     match channel.kind:
         case ChannelKind.SLACK:
             to = channel.settings.get("channel", "")
@@ -122,7 +122,7 @@ def _configuration(channel: Channel) -> Iterator[tuple[str, dict[str, object]]]:
             yield "email_configs", _email(channel)
         case ChannelKind.WEBHOOK:
             yield "webhook_configs", {"url": _without_secrets(channel.url)}
-        case ChannelKind.LOG:
+        case ChannelKind.APPRISE | ChannelKind.LOG:
             return
         case kind:
             assert_never(kind)

@@ -16,7 +16,7 @@ from engine.core.messages import plain, render
 from rules.channels import ChannelKind
 from tests.core.telling import alert, facts, many
 
-JSON_KINDS = [ChannelKind.SLACK, ChannelKind.PAGERDUTY, ChannelKind.EMAIL, ChannelKind.WEBHOOK]
+JSON_KINDS = [kind for kind in ChannelKind if kind is not ChannelKind.LOG]
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=60)
 
 
@@ -81,6 +81,7 @@ def test_the_same_facts_always_make_the_same_bytes(kind: ChannelKind) -> None:
         pytest.param(ChannelKind.SLACK, 40_000, id="slack"),
         pytest.param(ChannelKind.PAGERDUTY, 512_000, id="pagerduty"),
         pytest.param(ChannelKind.EMAIL, 100_000, id="email"),
+        pytest.param(ChannelKind.APPRISE, 30_000, id="apprise"),
         pytest.param(ChannelKind.LOG, 16_000, id="log"),
     ],
 )
@@ -99,6 +100,7 @@ PLAIN_TEXTS: Mapping[ChannelKind, Any] = {
     ChannelKind.PAGERDUTY: lambda body: body["payload"]["custom_details"]["note"],
     ChannelKind.EMAIL: lambda body: body["text"],
     ChannelKind.WEBHOOK: lambda body: body["commonAnnotations"]["note"],
+    ChannelKind.APPRISE: lambda body: body["body"],
 }
 
 
@@ -150,3 +152,12 @@ def test_the_log_line_counts_what_it_does_not_show() -> None:
     assert "web-10" in line
     assert "web-11" not in line
     assert "… and 3 more" in line
+
+
+def test_any_service_of_apprise_is_told_title_text_and_how_loud() -> None:
+    assert strict(render(ChannelKind.APPRISE, facts(), {})) == {
+        "title": "[FIRING:1] HighErrorRate (critical)",
+        "body": "Too many errors | instance=web-1 | value 97.25 (threshold > 80), since 2026-03-01 12:00:00 UTC",
+        "type": "failure",
+    }
+    assert strict(render(ChannelKind.APPRISE, facts(alert(status="resolved")), {}))["type"] == "success"

@@ -42,22 +42,28 @@ def test_settings_typed_as_numbers_and_flags_become_text(database: Database) -> 
     assert found.settings == {"port": "587", "tls": "true", "quiet": "false", "pause": "1.5", "from": "a@b"}
 
 
-def test_a_put_leaves_the_columns_a_channel_does_not_know(database: Database) -> None:
+def test_a_channels_templates_and_any_service_of_apprise_are_kept(database: Database) -> None:
+    texts = Channel(name="c", kind=ChannelKind.APPRISE, url="ntfy://{topic}", templates={"title": "{{ .Status }}"})
     with database.write() as connection:
+        channels.put(connection, texts)
         connection.execute(
-            text("""INSERT INTO channels (name, kind, templates) VALUES ('c', 'slack', '{"title": "x"}')""")
+            text("""INSERT INTO channels (name, kind, templates) VALUES ('d', 'apprise', '{"text": "x"}')""")
         )
-        channels.put(connection, Channel(name="c", kind=ChannelKind.LOG))
-        kept = connection.execute(text("SELECT templates FROM channels WHERE name = 'c'")).scalar_one()
-    assert "title" in kept
+        assert channels.get(connection, "c") == texts
+        typed = channels.get(connection, "d")
+    assert typed is not None
+    assert typed.templates == {"text": "x"}
 
 
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        pytest.param({"kind": None}, "kind is NULL; give one of slack pagerduty email webhook log", id="no kind"),
+        pytest.param(
+            {"kind": None}, "kind is NULL; give one of slack pagerduty email webhook apprise log", id="no kind"
+        ),
         pytest.param({"kind": "fax"}, "kind is 'fax'; give one of slack", id="unknown kind"),
         pytest.param({"settings": {"to": ["a"]}}, r"settings\.to is \['a'\]; give a text", id="list in the settings"),
+        pytest.param({"templates": {"text": 5}}, r"templates\.text is 5; give a text", id="number for a template"),
         pytest.param({"settings": "x"}, "settings is 'x'; give a JSON object", id="text for the settings"),
         pytest.param({"name": None}, "name is NULL; give a text", id="no name"),
     ],
