@@ -8,7 +8,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 
-from api import alertmanager, exposition, faults, health, prometheus, reference
+from api import alert_page, alertmanager, exposition, faults, health, prometheus, reference
 from api.auth import Authentication, Gate, Keys
 from api.backend import Backend
 from api.middleware import BodyLimit, PlainJson, RequestMetrics
@@ -119,6 +119,7 @@ def _surface(app: FastAPI) -> None:
     # The middleware asks for the key; this says so in the schema.
     bearer = [Depends(HTTPBearer(auto_error=False, description=_KEYS))]
     app.include_router(reference.router)
+    app.include_router(alert_page.router)
     for noun in _NOUNS:
         app.include_router(noun.router, dependencies=bearer, responses=_PROBLEMS)
     app.include_router(prometheus.router, dependencies=bearer, responses=_REFUSALS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ LIVENESS: Final = frozenset({"/health/live", "/health/liveness"})
 """Open to everybody: a supervisor has no key, and the answer tells nothing."""
 OPEN: Final = LIVENESS | {"/docs"}
 """So is the reference, which holds no data; a browser that is sent there has no key to show."""
+_ALERT_PAGE: Final = re.compile(r"/alerts/[0-9a-f]{16}")
+"""So is the page that links in messages lead to, for the same reasons."""
 
 ANYBODY: Final = "api"
 """The author of changes made while no key is asked for."""
@@ -200,7 +203,7 @@ class Authentication:
         self._looks: Executor = ThreadPoolExecutor(LOOKS, thread_name_prefix="keys")
 
     async def __call__(self, scope: Request, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"] in OPEN:
+        if scope["type"] == "lifespan" or scope["path"] in OPEN or _ALERT_PAGE.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
         try:

@@ -22,7 +22,7 @@ from engine.core import messages
 from engine.core.facts import Facts
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.core.retrying import GIVE_UP_AFTER, next_attempt
-from engine.delivery.addresses import Unconfigured
+from engine.delivery.addresses import Unconfigured, following
 from engine.loop import guarded
 from engine.present import Present
 from engine.store import channel_state, groups, ledger, outbox
@@ -88,6 +88,9 @@ class Sender:
             waiting = outbox.find(connection, number)
             facts = None if waiting is None else outbox.read_facts(connection, waiting.facts_id)
             look = None if facts is None else self.present.look(connection, facts, definitions.rules)
+            earlier = (
+                None if waiting is None else groups.standing_reference(connection, waiting.group_id, waiting.target)
+            )
         if waiting is None or facts is None or look is None:
             return None
         channel = channel_named(waiting.target.channel, definitions)
@@ -106,11 +109,11 @@ class Sender:
             with self.database.write() as connection:
                 outbox.give_back(connection, parcel, self.holder())
             return None
-        outcome = self._deliver(channel, body, parcel)
+        outcome = self._deliver(channel, body, parcel, earlier)
         self._conclude(parcel, outcome, channel)
         return outcome
 
-    def _deliver(self, channel: Channel | None, body: bytes, parcel: Parcel) -> Outcome:
+    def _deliver(self, channel: Channel | None, body: bytes, parcel: Parcel, earlier: str | None) -> Outcome:
         if channel is None:
             gone = f"channel {parcel.target.channel!r} is no longer defined"
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=False, detail=gone)
@@ -120,7 +123,7 @@ class Sender:
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=str(error))
         if isinstance(address, Unconfigured):
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=address.reason)
-        return self.deliver(address, body, parcel.target.recipient, self.deadline)
+        return self.deliver(following(address, earlier), body, parcel.target.recipient, self.deadline)
 
     def _conclude(self, parcel: Parcel, outcome: Outcome, channel: Channel | None) -> None:
         with self.database.write() as connection:

@@ -6,6 +6,7 @@ told to fail. They refuse what the real services refuse, so that a wrong payload
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -90,7 +91,13 @@ class _HttpHandler(BaseHTTPRequestHandler):
 
 
 class SlackStandIn(HttpStandIn):
-    """Slack's incoming webhook (answers `ok`) and chat.postMessage (answers JSON, 200 even when it refuses)."""
+    """Slack's incoming webhook (answers `ok`), and its Web API for bots: chat.postMessage and chat.update, which answer 200 with
+    JSON even when they refuse, and repeat the whole message in their answer. `posts` is what a reader of Slack sees."""
+
+    def __init__(self, on_message: Callable[[str], None] = silent) -> None:
+        super().__init__(on_message)
+        self.posts: dict[str, Json] = {}
+        """What bots posted and nobody deleted, by `ts`: the message as it reads now."""
 
     @property
     def webhook_url(self) -> str:
@@ -101,23 +108,53 @@ class SlackStandIn(HttpStandIn):
         """What to give a bot channel as `settings.api_url`."""
         return f"{self.url}/api"
 
+    def thread(self, ts: str) -> list[Json]:
+        """The replies to this message, in their order."""
+        return [post for post in self.posts.values() if post.get("thread_ts") == ts]
+
     def answer(self, path: str, headers: Mapping[str, str], body: Json | None) -> Reply:
         if path.startswith("/api/"):
-            return self._bot(headers, body)
+            return Reply(200, json.dumps(self._bot(path.removeprefix("/api/"), headers, body)))
         problem = _slack_problem(body)
         if body is None or problem:
             return Reply(400, problem, "text/plain")
         self.keep(body, f"slack      {_slack_line(body)}")
         return Reply(200, "ok", "text/plain")
 
-    def _bot(self, headers: Mapping[str, str], body: Json | None) -> Reply:
+    def _bot(self, method: str, headers: Mapping[str, str], body: Json | None) -> Json:
         problem = _slack_problem(body) if headers.get("authorization", "").startswith("Bearer xox") else "not_authed"
         if body is None or problem:
-            return Reply(200, json.dumps({"ok": False, "error": problem}))
-        if not body.get("channel"):
-            return Reply(200, json.dumps({"ok": False, "error": "channel_not_found"}))
-        self.keep(body, f"slack {body['channel']}  {_slack_line(body)}")
-        return Reply(200, json.dumps({"ok": True, "channel": body["channel"], "ts": f"{time.time():.6f}"}))
+            return {"ok": False, "error": problem}
+        calls = {"chat.postMessage": self._post, "chat.update": self._update}
+        return calls[method](body) if method in calls else {"ok": False, "error": "unknown_method"}
+
+    def _post(self, body: Json) -> Json:
+        name = str(body.get("channel", ""))
+        if not name.startswith(("#", "C")):
+            return {"ok": False, "error": "channel_not_found"}
+        channel_id = name if name.startswith("C") else _channel_id(name)
+        parent = self.posts.get(str(body.get("thread_ts")))
+        if "thread_ts" in body and (parent is None or parent["channel"] != channel_id):
+            return {"ok": False, "error": "thread_not_found"}
+        ts = f"{time.time_ns() / 1e9:.6f}"
+        self.posts[ts] = {**body, "channel": channel_id}
+        self.keep(body, f"slack {name}  {'↳ ' if parent else ''}{_slack_line(body)}")
+        return {"ok": True, "channel": channel_id, "ts": ts, "message": {"type": "message", **body}}
+
+    def _update(self, body: Json) -> Json:
+        ts, channel_id = str(body.get("ts")), str(body.get("channel"))
+        if not channel_id.startswith("C"):
+            return {"ok": False, "error": "channel_not_found"}
+        if ts not in self.posts or self.posts[ts]["channel"] != channel_id:
+            return {"ok": False, "error": "message_not_found"}
+        self.posts[ts] = dict(body)
+        self.keep(body, f"slack {channel_id}  ✎ {_slack_line(body)}")
+        return {"ok": True, "channel": channel_id, "ts": ts, "text": body.get("text", ""), "message": dict(body)}
+
+
+def _channel_id(name: str) -> str:
+    """Slack's own name of a channel, which nobody chooses."""
+    return f"C{hashlib.sha256(name.encode()).hexdigest()[:10].upper()}"
 
 
 def _slack_problem(body: Json | None) -> str:

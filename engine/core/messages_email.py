@@ -63,22 +63,22 @@ def thread_root(key: str) -> str:
 def text(facts: Facts) -> str:
     """The whole message in plain text."""
     told = told_once(facts)
-    blocks = [_text_block(alert, told) for alert in facts.alerts[:SHOWN_ALERTS]]
+    blocks = [_text_block(alert, told, facts.external_url) for alert in facts.alerts[:SHOWN_ALERTS]]
     notes = [f"Note: {one_line(note, 300)}" for note in facts.notes[:5]]
     parts = [title(facts), *blocks, unshown(facts, len(blocks)), *notes, _closing(facts), front_page(facts) or ""]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _text_block(alert: AlertFacts, told: frozenset[str]) -> str:
+def _text_block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:
     lines = [f"[{alert.status}] {headline(alert)}", description(alert), own_labels(alert, told), measured(alert)]
-    lines += [f"{words}: {address}" for words, address in links(alert).items()]
+    lines += [f"{words}: {address}" for words, address in links(alert, external_url).items()]
     return "\n".join(line for line in lines if line)
 
 
 def html(facts: Facts) -> str:
     """The whole message in HTML with inline styles only, one column of at most 640 pixels; every text escaped."""
     told = told_once(facts)
-    blocks = "".join(_html_block(alert, told) for alert in facts.alerts[:SHOWN_ALERTS])
+    blocks = "".join(_html_block(alert, told, facts.external_url) for alert in facts.alerts[:SHOWN_ALERTS])
     notes = [unshown(facts, SHOWN_ALERTS), *(one_line(note, 300) for note in facts.notes[:5])]
     asides = "".join(f'<p style="margin:12px 16px;color:#555">{escape(note)}</p>' for note in notes if note)
     address = front_page(facts)
@@ -97,14 +97,14 @@ def html(facts: Facts) -> str:
     )
 
 
-def _html_block(alert: AlertFacts, told: frozenset[str]) -> str:
+def _html_block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:
     colour = _COLOURS[level(alert.labels.get("severity", ""))] if alert.status == "firing" else _RESOLVED
     lines = [
         f'<strong style="color:{colour}">{alert.status.upper()}</strong> <strong>{escape(headline(alert))}</strong>',
         escape(description(alert)),
         f'<span style="color:#555;font-size:14px">{escape(own_labels(alert, told))}</span>',
         escape(measured(alert)),
-        " · ".join(f'<a href="{escape(address)}">{words}</a>' for words, address in links(alert).items()),
+        " · ".join(f'<a href="{escape(address)}">{words}</a>' for words, address in links(alert, external_url).items()),
     ]
     inner = "<br>\n".join(line for line in lines if line)
     return f'<div style="padding:12px 16px;border-bottom:1px solid #e5e5e5;word-break:break-word">{inner}</div>\n'

@@ -117,5 +117,5 @@ def _alert(alert: AlertFacts) -> Json:
 
 def _links(facts: Facts) -> list[Json]:
     """The distinct links of all alerts, ten at most, in the order of the alerts."""
-    found = {address: words for alert in facts.alerts for words, address in links(alert).items()}
+    found = {address: words for alert in facts.alerts for words, address in links(alert, facts.external_url).items()}
     return [{"href": address, "text": words} for address, words in list(found.items())[:10]]

@@ -1,5 +1,8 @@
 """Slack's message: one coloured attachment with fields, and a top-level text for push previews.
 
+Where a bot has told the group before, the message takes the earlier one's place, and `reply` goes into its thread: the message
+shows how things stand, the thread how they came to that.
+
 Every label and annotation is text to Slack: `&`, `<` and `>` are escaped, so that `<!channel>` in a label value pings
 nobody, and backticks are replaced, so that they swallow no line that follows. Limits are Slack's.
 """
@@ -31,12 +34,18 @@ from engine.core.messages_text import (
     unshown,
     worst_severity,
 )
+from engine.core.notifying import Reason
 from rules.labels import ALERTNAME, SEVERITY
 
 _TEXT_LIMIT: Final = 7_500
 """Characters of an attachment's text after escaping; Slack folds and finally cuts beyond 8,000."""
 _FIELDS: Final = 10
 _COLOURS: Final = {Level.CRITICAL: "danger", Level.ERROR: "danger", Level.WARNING: "warning", Level.INFO: "#3AA3E3"}
+_MARKS: Final = {Level.CRITICAL: "🔴", Level.ERROR: "🔴", Level.WARNING: "🟠", Level.INFO: "🔵"}
+_LOUD: Final = frozenset({Reason.FIRST_NOTIFICATION, Reason.NEW_ALERTS, Reason.REPEAT, Reason.UNMUTED})
+"""What is news to the whole channel; a change of a message notifies nobody, and a thread only those who follow it."""
+REPLY: Final = "reply"
+"""The key under which a payload carries its message for the thread, which is taken out before anything is posted."""
 
 Json = dict[str, object]
 
@@ -65,8 +74,18 @@ def payload(facts: Facts) -> Json:
     return {"text": text, "attachments": [attachment | ({"title_link": address} if address else {})]}
 
 
+def reply(facts: Facts) -> Json:
+    """What goes into the thread of the group's earlier message: why there is news, and the alerts it is about, a line each."""
+    told = told_once(facts)
+    lines = [_line(alert, told) for alert in facts.alerts[:SHOWN_ALERTS]]
+    head = f"*{escape(title(facts))}* — {escape(one_line(facts.reason, 80))}"
+    notes = [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
+    text = "\n".join(part for part in (head, *lines, unshown(facts, len(lines)), *notes) if part)
+    return {"text": text, "reply_broadcast": bool(facts.firing) and facts.reason in _LOUD, "unfurl_links": False}
+
+
 def render(facts: Facts) -> bytes:
-    return json.dumps(payload(facts), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(payload(facts) | {REPLY: reply(facts)}, ensure_ascii=False, allow_nan=False).encode()
 
 
 def colour(facts: Facts) -> str:
@@ -104,7 +123,7 @@ def _text(facts: Facts) -> str:
     blocks: list[str] = []
     told = told_once(facts)
     for alert in facts.alerts[:SHOWN_ALERTS]:
-        block = _block(alert, told)
+        block = _block(alert, told, facts.external_url)
         if sum(map(len, blocks)) + len(block) > _TEXT_LIMIT:
             break
         blocks.append(block)
@@ -112,14 +131,26 @@ def _text(facts: Facts) -> str:
     return "\n".join(part for part in (*blocks, unshown(facts, len(blocks)), *notes) if part)
 
 
-def _block(alert: AlertFacts, told: frozenset[str]) -> str:
+def _block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:
     """Up to four lines on one alert: what, which, how much and since when, and where to look."""
-    mark = "🔴" if alert.status == "firing" else "✅"
-    which = own_labels(alert, told)
     lines = [
-        f"{mark} *{escape(headline(alert))}*",
+        f"{_mark(alert)} *{escape(headline(alert))}*",
         escape(description(alert)),
-        escape(capped(" — ".join(part for part in (which, measured(alert)) if part), 600)),
-        " · ".join(f"<{address.replace('&', '&amp;')}|{words}>" for words, address in links(alert).items()),
+        escape(capped(" — ".join(_which(alert, told)), 600)),
+        " · ".join(
+            f"<{address.replace('&', '&amp;')}|{words}>" for words, address in links(alert, external_url).items()
+        ),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def _line(alert: AlertFacts, told: frozenset[str]) -> str:
+    return f"{_mark(alert)} {escape(capped(' — '.join((headline(alert), *_which(alert, told))), 600))}"
+
+
+def _which(alert: AlertFacts, told: frozenset[str]) -> list[str]:
+    return [part for part in (own_labels(alert, told), measured(alert)) if part]
+
+
+def _mark(alert: AlertFacts) -> str:
+    return _MARKS[level(alert.labels.get(SEVERITY, ""))] if alert.status == "firing" else "✅"

@@ -195,20 +195,36 @@ def web_address(text: str) -> str | None:
     return quote(clean(text), safe="%/:=&?~#+!$,;@()*[]") if host else None
 
 
-def links(alert: AlertFacts) -> dict[str, str]:
-    """Where to go from this alert: the words of the link and its address, runbook first."""
+def links(alert: AlertFacts, external_url: str = "") -> dict[str, str]:
+    """Where to go from this alert: the words of the link and its address, runbook first.
+
+    With `external_url`, Tocsin's own address, also to why it was told; while it fires, also to where it can be silenced.
+    """
     wanted = {
-        "Runbook": alert.annotations.get("runbook_url", ""),
-        "Dashboard": alert.annotations.get("dashboard_url", ""),
+        "Runbook": _first_of(alert.annotations, "runbook_url", "runbook"),
+        "Dashboard": _first_of(alert.annotations, "dashboard_url", "dashboard"),
         "Query": alert.generator_url,
+        **({"Silence": alert_page(alert, external_url, "silence")} if alert.status == "firing" else {}),
+        "Explain": alert_page(alert, external_url, "explain"),
     }
     found = {words: web_address(text) for words, text in wanted.items()}
     return {words: address for words, address in found.items() if address}
 
 
+def alert_page(alert: AlertFacts, external_url: str, part: str) -> str:
+    """The address of a part of the alert's own page; empty for what is no alert of the engine, which has none."""
+    return f"{external_url}/alerts/{alert.fingerprint}#{part}" if external_url and alert.number is not None else ""
+
+
+def _first_of(texts: Mapping[str, str], *names: str) -> str:
+    return next((texts[name] for name in names if texts.get(name)), "")
+
+
 def front_page(facts: Facts) -> str | None:
-    """The address the title leads to: Tocsin's own, else the first alert's query."""
-    addresses = [facts.external_url, *(alert.generator_url for alert in facts.alerts[:1])]
+    """The address the title leads to: the first alert's own page, Tocsin's address where it has none, else its query."""
+    first = facts.alerts[:1]
+    pages = [alert_page(alert, facts.external_url, "explain") for alert in first]
+    addresses = [*pages, facts.external_url, *(alert.generator_url for alert in first)]
     return next((address for text in addresses if (address := web_address(text))), None)
 
 

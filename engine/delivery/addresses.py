@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import getaddresses
 from enum import StrEnum
 from typing import Final, assert_never
@@ -51,12 +51,18 @@ class SlackWebhook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackBot:
-    """A bot that posts to `channel` with chat.postMessage under `api_url`."""
+    """A bot that posts to `channel` with chat.postMessage under `api_url`.
+
+    `earlier` is what an earlier delivery answered as its reference: the message that still stands for the group, which this one
+    takes the place of. With `in_place` off there is no such message.
+    """
 
     token: str = field(repr=False)
     channel: str
     api_url: str = SLACK_API
     ca_file: str = ""
+    in_place: bool = True
+    earlier: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,13 @@ def address(channel: Channel, environment: Mapping[str, str]) -> Address | Uncon
         return _address(form)
     except _MissingError as missing:
         return Unconfigured(reason=f"channel {channel.name!r}: {missing}")
+
+
+def following(address: Address, earlier: str | None) -> Address:
+    """The address of a message that follows on an earlier one about the same alerts, where the service can tie them."""
+    if isinstance(address, SlackBot) and address.in_place and earlier:
+        return replace(address, earlier=earlier)
+    return address
 
 
 def recipients(address: Address) -> tuple[str, ...]:
@@ -246,7 +259,20 @@ def _slack(form: _Form) -> SlackWebhook | SlackBot:
         return SlackWebhook(url=form.web("url", text), channel=form.get("channel"), ca_file=ca_file)
     channel = form.need("channel", "the Slack channel the bot posts to, such as #alerts")
     api_url = form.web("api_url", form.get("api_url") or SLACK_API).rstrip("/")
-    return SlackBot(token=form.token("url", text), channel=channel, api_url=api_url, ca_file=ca_file)
+    return SlackBot(
+        token=form.token("url", text),
+        channel=channel,
+        api_url=api_url,
+        ca_file=ca_file,
+        in_place=_in_place(form),
+    )
+
+
+def _in_place(form: _Form) -> bool:
+    text = form.get("update") or "in_place"
+    if text not in ("in_place", "never"):
+        raise form.wrong("update", f"must be in_place or never, not {text!r}")
+    return text == "in_place"
 
 
 def _pagerduty(form: _Form) -> PagerDutyKey:

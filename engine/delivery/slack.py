@@ -1,13 +1,19 @@
-"""Slack: incoming webhooks, which answer `ok`, and bots, whose chat.postMessage answers 200 whatever it thinks."""
+"""Slack: incoming webhooks, which answer `ok`, and bots, whose chat.postMessage answers 200 whatever it thinks.
+
+A bot's first message about a group stays for as long as anything in it fires: later news takes its place (chat.update), and
+goes into its thread as well. Where that message is gone, a new one is posted.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from apprise.plugins.slack import NotifySlack
 
+from engine.core.messages_slack import REPLY
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.delivery.addresses import SlackBot, SlackWebhook
 from engine.delivery.apprise import Attempt, asset
@@ -16,6 +22,8 @@ from engine.delivery.wire import Answer, Wire, post
 
 _JSON: Final = {"Content-Type": "application/json; charset=utf-8", "Accept": "application/json"}
 _PLACEHOLDERS: Final = {"token_a": "T0", "token_b": "B0", "token_c": "PLACEHOLDER"}
+_ANSWER_LIMIT: Final = 256 * 1024
+"""Bytes of an answer of the Web API that are read: it holds the whole message once more, as Slack understood it."""
 _PASSING: Final = frozenset(
     (
         "internal_error",
@@ -40,6 +48,9 @@ _AUTH: Final = frozenset(
 )
 
 
+Json = dict[str, Any]
+
+
 class Slack(Attempt, NotifySlack):  # type: ignore[misc, no-untyped-call]  # Both define send; ours comes first, as meant.
     """Apprise's Slack service posting a kept payload."""
 
@@ -48,14 +59,68 @@ class Slack(Attempt, NotifySlack):  # type: ignore[misc, no-untyped-call]  # Bot
         self.post = attempt
 
 
+class _Earlier(NamedTuple):
+    """A message that was posted: its `ts`, the id of the channel it stands in, and the name it was posted to."""
+
+    ts: str
+    channel_id: str
+    channel: str
+
+    @classmethod
+    def read(cls, reference: str) -> _Earlier | None:
+        parts = reference.split(" ", 2)
+        return cls(*parts) if len(parts) == 3 else None
+
+
 def send(address: SlackWebhook | SlackBot, body: bytes, wire: Wire) -> Outcome:
-    """Post the payload, with the channel in it when the address names one."""
-    payload = json.loads(body) | ({"channel": address.channel} if address.channel else {})
-    data = json.dumps(payload, ensure_ascii=False).encode()
+    """Post the payload, with the channel in it when the address names one; a bot's in place of its earlier one."""
+    payload: Json = json.loads(body)
+    reply: Json | None = payload.pop(REPLY, None)
     if isinstance(address, SlackWebhook):
-        return webhook_outcome(post(wire, address.url, data, _JSON))
+        to = {"channel": address.channel} if address.channel else {}
+        return webhook_outcome(post(wire, address.url, _encoded(payload | to), _JSON))
+    earlier = _Earlier.read(address.earlier)
+    if reply is None or earlier is None or earlier.channel != address.channel:
+        return _posted(address, payload, wire)
+    outcome = _replaced(address, earlier, payload, reply, wire)
+    if isinstance(outcome, Failed) and outcome.reason is FailureReason.REFUSED:
+        # Deleted, archived, too old to be edited: whatever it is, the news must be seen.
+        return _posted(address, payload, wire)
+    return outcome
+
+
+def _posted(address: SlackBot, payload: Json, wire: Wire) -> Outcome:
+    """A new message; the reference names it for those that follow."""
+    outcome, answer = _called(address, "chat.postMessage", payload | {"channel": address.channel}, wire)
+    ts, channel_id = answer.get("ts"), answer.get("channel")
+    if isinstance(outcome, Delivered) and isinstance(ts, str) and isinstance(channel_id, str):
+        return replace(outcome, reference=f"{ts} {channel_id} {address.channel}")
+    return outcome
+
+
+def _replaced(address: SlackBot, earlier: _Earlier, payload: Json, reply: Json, wire: Wire) -> Outcome:
+    """The earlier message changed to what is true now, and its thread told what happened."""
+    place: Json = {"channel": earlier.channel_id, "ts": earlier.ts}
+    outcome, _ = _called(address, "chat.update", payload | place, wire)
+    if isinstance(outcome, Failed):
+        return outcome
+    outcome, _ = _called(
+        address, "chat.postMessage", reply | {"channel": earlier.channel_id, "thread_ts": earlier.ts}, wire
+    )
+    if isinstance(outcome, Failed):
+        return outcome
+    return Delivered(detail="ok, in place of the earlier message", reference=address.earlier)
+
+
+def _called(address: SlackBot, method: str, payload: Json, wire: Wire) -> tuple[Outcome, Json]:
+    """What came of a call of the Web API, and its answer, which repeats the message."""
     headers = {**_JSON, "Authorization": f"Bearer {address.token}"}
-    return bot_outcome(post(wire, f"{address.api_url}/chat.postMessage", data, headers))
+    answer = post(wire, f"{address.api_url}/{method}", _encoded(payload), headers, limit=_ANSWER_LIMIT)
+    return bot_outcome(answer), _object(answer.body)
+
+
+def _encoded(payload: Json) -> bytes:
+    return json.dumps(payload, ensure_ascii=False).encode()
 
 
 def webhook_outcome(answer: Answer) -> Outcome:
@@ -67,11 +132,10 @@ def webhook_outcome(answer: Answer) -> Outcome:
 
 
 def bot_outcome(answer: Answer) -> Outcome:
-    """The Web API's success is `"ok": true`, and the message's `ts` its name (docs.slack.dev: chat.postMessage)."""
+    """The Web API's success is `"ok": true` (docs.slack.dev: chat.postMessage)."""
     found = _object(answer.body)
     if answer.status == 200 and found.get("ok") is True:
-        ts = found.get("ts")
-        return Delivered(detail="ok", reference=ts if isinstance(ts, str) else None)
+        return Delivered(detail="ok")
     error = found.get("error")
     if answer.status != 200:
         return from_status(answer, str(error or answer.body))

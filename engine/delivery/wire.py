@@ -129,24 +129,26 @@ def _context(ca_file: str, stamp: int) -> ssl.SSLContext:  # noqa: ARG001 - a re
 
 
 class Answer(NamedTuple):
-    """What an HTTP server said: its status, the first 2 KB of the body as text, and how long it wants us to wait."""
+    """What an HTTP server said: its status, the beginning of the body as text, and how long it wants us to wait."""
 
     status: int
     body: str
     retry_after: timedelta | None
 
 
-def post(wire: Wire, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    """The server's answer to the bytes; OSError or HTTPException when there is none."""
-    return _exchange(wire, "POST", url, body, headers)
+def post(wire: Wire, url: str, body: bytes, headers: Mapping[str, str], *, limit: int = BODY_LIMIT) -> Answer:
+    """The server's answer to the bytes, at most `limit` of its own; OSError or HTTPException when there is none."""
+    return _exchange(wire, "POST", url, body, headers, limit=limit)
 
 
 def get(wire: Wire, url: str, headers: Mapping[str, str]) -> Answer:
     """The server's answer to a question without a body; OSError or HTTPException when there is none."""
-    return _exchange(wire, "GET", url, None, headers)
+    return _exchange(wire, "GET", url, None, headers, limit=BODY_LIMIT)
 
 
-def _exchange(wire: Wire, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+def _exchange(
+    wire: Wire, method: str, url: str, body: bytes | None, headers: Mapping[str, str], *, limit: int
+) -> Answer:
     """One request and its answer.
 
     A body cut short by the deadline is no error, for the status has answered already: what arrived of it is returned.
@@ -161,16 +163,16 @@ def _exchange(wire: Wire, method: str, url: str, body: bytes | None, headers: Ma
         target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
         connection.request(method, target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
         with connection.getresponse() as response:
-            return Answer(response.status, _body(response), _retry_after(response))
+            return Answer(response.status, _body(response, limit), _retry_after(response))
     finally:
         connection.close()
         plain.close()
 
 
-def _body(response: HTTPResponse) -> str:
+def _body(response: HTTPResponse, limit: int) -> str:
     received = bytearray()
     with suppress(OSError, HTTPException, ValueError):  # The status stands; what has arrived is all there is.
-        while len(received) < BODY_LIMIT and (chunk := response.read1(BODY_LIMIT - len(received))):
+        while len(received) < limit and (chunk := response.read1(limit - len(received))):
             received += chunk
     return received.decode("utf-8", "replace")
 

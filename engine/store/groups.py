@@ -199,6 +199,13 @@ def set_delivered(
     connection.execute(_of(group_id, target).values(delivered=dict(told), reference=reference))
 
 
+def standing_reference(connection: Connection, group_id: int, target: Target) -> str | None:
+    """The service's name for the message that tells the addressee of what fires now; `None` once all of it was told as over."""
+    query = select(group_channels.c.delivered, group_channels.c.reference).where(*_is(group_id, target))
+    row = connection.execute(query).first()
+    return row.reference if row is not None and row.delivered.get("firing") else None
+
+
 def roll_back(connection: Connection, group_id: int, target: Target, again_at: datetime) -> None:
     """Forget what was decided but never arrived, and see to it that the group is flushed again."""
     connection.execute(_of(group_id, target).values(decided=group_channels.c.delivered, last_reason=""))
@@ -257,7 +264,11 @@ def _ids(content: Mapping[str, Any], name: str) -> Sequence[int]:
 
 
 def _of(group_id: int, target: Target) -> Any:
-    return update(group_channels).where(
+    return update(group_channels).where(*_is(group_id, target))
+
+
+def _is(group_id: int, target: Target) -> tuple[ColumnElement[bool], ...]:
+    return (
         group_channels.c.group_id == group_id,
         group_channels.c.channel == target.channel,
         group_channels.c.recipient == target.recipient,

@@ -25,6 +25,7 @@ def alert(
     threshold: str | None = "> 80",
     generator_url: str = QUERY,
     starts_at: datetime = NOON,
+    number: int | None = None,
 ) -> AlertFacts:
     """One alert: HighErrorRate, critical, of instance web-1, unless `labels` say otherwise."""
     all_labels = Labels({"alertname": "HighErrorRate", "severity": "critical", "instance": "web-1", **(labels or {})})
@@ -39,6 +40,7 @@ def alert(
         value=value,
         threshold=threshold,
         generator_url=generator_url,
+        number=number,
     )
 
 

@@ -48,6 +48,12 @@ def test_the_whole_message_for_one_critical_alert() -> None:
                 "ts": 1772366460,
             }
         ],
+        "reply": {
+            "text": "*[FIRING:1] HighErrorRate (critical)* — first notification\n"
+            "🔴 Too many errors — instance=web-1 — value 97.25 (threshold &gt; 80), since 2026-03-01 12:00:00 UTC",
+            "reply_broadcast": True,
+            "unfurl_links": False,
+        },
     }
 
 

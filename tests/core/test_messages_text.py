@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -261,6 +262,20 @@ def test_only_a_web_address_becomes_a_link(text: str, address: str | None) -> No
 def test_links_lead_to_runbook_dashboard_and_query() -> None:
     one = alert(annotations={"dashboard_url": DASHBOARD, "runbook_url": RUNBOOK})
     assert links(one) == {"Runbook": RUNBOOK, "Dashboard": DASHBOARD, "Query": QUERY}
+
+
+@pytest.mark.parametrize(
+    ("status", "parts"), [pytest.param("firing", ["Silence", "Explain"]), pytest.param("resolved", ["Explain"])]
+)
+def test_an_alert_of_the_engine_leads_to_its_own_page(status: Literal["firing", "resolved"], parts: list[str]) -> None:
+    one = alert(status=status, generator_url="", number=7)
+    page = f"https://tocsin.example.org/alerts/{one.fingerprint}"
+    assert links(one, "https://tocsin.example.org") == {words: f"{page}#{words.lower()}" for words in parts}
+    assert front_page(facts(one)) == f"{page}#explain"
+
+
+def test_without_an_address_of_our_own_there_is_no_page_to_lead_to() -> None:
+    assert links(alert(generator_url="", number=7), "") == {}
 
 
 @pytest.mark.parametrize(

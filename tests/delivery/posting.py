@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from engine.core.messages import render
+from engine.core.messages_slack import REPLY
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Address, Unconfigured, address
 from engine.delivery.deliver import deliver
@@ -35,3 +38,8 @@ def always(
     """A handler that answers this to everything."""
     data = body.encode() if isinstance(body, str) else body
     return lambda _: Response(status=status, body=data, headers=headers or {})
+
+
+def message_alone(body: bytes) -> Any:
+    """The message of a payload for Slack, without what goes into a thread."""
+    return {name: value for name, value in json.loads(body).items() if name != REPLY}

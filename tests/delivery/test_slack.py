@@ -12,7 +12,7 @@ from engine.core.outcome import Delivered, Failed, FailureReason
 from engine.delivery.addresses import Address
 from rules.channels import ChannelKind
 from tests.core.telling import facts
-from tests.delivery.posting import SOON, always, at, send
+from tests.delivery.posting import SOON, always, at, message_alone, send
 from tests.servers import Request, Response, ScriptedServer
 
 SLACK = ChannelKind.SLACK
@@ -32,7 +32,7 @@ def test_a_webhook_gets_the_kept_payload_as_utf8_json() -> None:
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", "/services/T0ABCDEF1/B0ABCDEF2/hunter2hunter2")
     assert request.headers["content-type"] == "application/json; charset=utf-8"
-    assert request.json == json.loads(render(SLACK, facts(), {}))
+    assert request.json == message_alone(render(SLACK, facts(), {}))
 
 
 def test_a_webhook_is_told_another_channel_when_one_is_set() -> None:
@@ -44,11 +44,17 @@ def test_a_webhook_is_told_another_channel_when_one_is_set() -> None:
 def test_a_bot_posts_to_its_channel_under_its_token() -> None:
     answer = {"ok": True, "channel": "C1", "ts": "1503435956.000247"}
     with ScriptedServer(always(body=json.dumps(answer))) as server:
-        assert send(bot(server), SLACK) == Delivered(detail="ok", reference="1503435956.000247")
+        assert send(bot(server), SLACK) == Delivered(detail="ok", reference="1503435956.000247 C1 #alerts")
     (request,) = server.requests
     assert request.path == "/api/chat.postMessage"
     assert request.headers["authorization"] == "Bearer xoxb-123456-hunter2"
-    assert request.json == json.loads(render(SLACK, facts(), {})) | {"channel": "#alerts"}
+    assert request.json == message_alone(render(SLACK, facts(), {})) | {"channel": "#alerts"}
+
+
+def test_an_answer_that_repeats_a_large_message_is_still_an_answer() -> None:
+    answer = {"ok": True, "message": {"text": "x" * 100_000}, "channel": "C1", "ts": "1503435956.000247"}
+    with ScriptedServer(always(body=json.dumps(answer))) as server:
+        assert send(bot(server), SLACK) == Delivered(detail="ok", reference="1503435956.000247 C1 #alerts")
 
 
 @pytest.mark.parametrize(

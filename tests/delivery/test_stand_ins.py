@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import smtplib
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from engine.core.outcome import Delivered, Failed, FailureReason
 from engine.delivery.deliver import deliver
 from rules.channels import ChannelKind
 from tests.core.telling import alert, facts
-from tests.delivery.posting import SOON, at, send
+from tests.delivery.posting import SOON, at, message_alone, send
 
 FIRING, OVER = facts(), facts(alert(status="resolved"))
 
@@ -36,7 +35,7 @@ def test_slacks_webhook_takes_our_message_and_prints_it() -> None:
     with SlackStandIn(lines.append) as slack:
         outcome = send(at(ChannelKind.SLACK, slack.webhook_url), ChannelKind.SLACK)
         assert outcome == Delivered(detail="HTTP 200")
-        assert slack.messages == [json.loads(render(ChannelKind.SLACK, FIRING, {}))]
+        assert slack.messages == [message_alone(render(ChannelKind.SLACK, FIRING, {}))]
     assert lines == ["slack      [FIRING:1] HighErrorRate (critical): Too many errors [danger]"]
 
 
