@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -31,10 +31,13 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionErr
 from urllib3.util.connection import create_connection
 from urllib3.util.retry import Retry
 
+from engine.core.remembering import Remembered
 from engine.resolver import Resolver
 
 READ_SIZE: Final = 65536
 _HEAD: Final = 65536
+_LONG: Final = 256
+_LONG_TEXTS: Final = 256
 
 
 class DeadlineExceeded(requests.exceptions.Timeout):
@@ -85,6 +88,7 @@ class BoundedSession(requests.Session):
         self._hidden = tuple(text.encode() for text in hidden)
         self._thread = _ThreadState()
         self._prepared: dict[object, requests.PreparedRequest] = {}
+        self._long: Remembered[str, str] = Remembered(quote_plus, room=_LONG_TEXTS)
         connector = _Connector(resolver or Resolver(), self._thread, connect)
         self._adapter = _BoundedAdapter(workers, connector, tls, server_name)
         self.mount("http://", self._adapter)
@@ -109,11 +113,18 @@ class BoundedSession(requests.Session):
         """
         if request.method != "POST" or request.data:
             return super().prepare_request(request)
-        form, request.params = urlencode(request.params, doseq=True), ""
+        form, request.params = self._form(request.params), ""
         prepared = self._without_form(request).copy()
         prepared.headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
         prepared.prepare_body(form, None)
         return prepared
+
+    def _form(self, params: Any) -> str:
+        """The fields as a form writes them; a long text is quoted once, for the same queries are asked again and again."""
+        fields = dict(params)
+        long = [name for name, text in fields.items() if isinstance(text, str) and len(text) > _LONG]
+        quoted = [f"{quote_plus(name)}={self._long[fields.pop(name)]}" for name in long]
+        return "&".join([*quoted, *([urlencode(fields, doseq=True)] if fields else [])])
 
     def _without_form(self, request: requests.Request) -> requests.PreparedRequest:
         """The request with an empty body, remembered unless a cookie or an `auth` that computes would go stale in it."""

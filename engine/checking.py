@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from engine import importing
 from engine.prometheus import Answer
+from engine.query_answer import complete
 from rules import durations, go_strings, lints, promql, query
 from rules.errors import RulesError
 from rules.formats import prometheus_yaml
@@ -213,7 +214,7 @@ class Live:
 
     def _ask(self, expr: str) -> Answer:
         if expr not in self.known:
-            self.known[expr] = self.prometheus.query(expr, self.at)
+            self.known[expr] = complete(self.prometheus.query(expr, self.at))
         return self.known[expr]
 
 

@@ -15,6 +15,7 @@ from engine.core.element import Element
 from engine.core.evaluation import DuplicateLabelSetError, Evaluation, credit_gap, evaluate, failed, labelled
 from engine.core.levels import levelled, past
 from engine.core.rule_alert import reason_of, told
+from engine.core.vector import Present, Vector
 from engine.querying import Reply
 from engine.store.rule_status import Health, RuleStatus
 from rules import query, templates, thresholds
@@ -166,9 +167,9 @@ def _evaluated(
         return failed(rule, before, slot), str(reply.error)
     try:
         elements = _elements(rule, reply, before, refinement, slot, expand=expand)
+        return evaluate(rule, elements, before, slot, present=_present(rule, reply)), None
     except (DuplicateLabelSetError, LabelError) as refused:
         return failed(rule, before, slot), str(refused)
-    return evaluate(rule, elements, before, slot, present=_present(rule, reply)), None
 
 
 def _elements(
@@ -184,10 +185,11 @@ def _elements(
     comparison = query.comparison(rule) if refinement.rows or query.watched(rule) else None
     if comparison is None:
         return labelled(rule, reply.samples, expand)
+    samples = past(reply.samples, comparison, refinement.rows, slot)
     if not refinement.rows:
-        return labelled(rule, past(reply.samples, comparison), expand)
+        return labelled(rule, samples, expand)
     levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
-    return levelled(rule, reply.samples, expand, condition=comparison.condition, levels=levels, before=before)
+    return levelled(rule, samples, expand, condition=comparison.condition, levels=levels, before=before)
 
 
 def _worded(rule: Rule, alert: Alert, expand: Expand, *, error: str | None) -> Alert:
@@ -199,9 +201,9 @@ def _worded(rule: Rule, alert: Alert, expand: Expand, *, error: str | None) -> A
     return replace(alert, annotations={name: expand(text, sample) for name, text in rule.annotations.items()})
 
 
-def _present(rule: Rule, reply: Reply) -> frozenset[Labels] | None:
+def _present(rule: Rule, reply: Reply) -> Present | None:
     """The series of the left side, where the whole of it was asked for."""
-    return frozenset(sample.labels for sample in reply.samples) if query.asks_all(rule) else None
+    return Present(Vector.of(reply.samples)) if query.asks_all(rule) else None
 
 
 def _touched(before: Mapping[Labels, Alert], after: Mapping[Labels, Alert]) -> list[Alert]:

@@ -38,6 +38,7 @@ from engine.query_answer import (
     kind_of_status,
     range_answer,
     read_document,
+    recognition,
     refusal,
 )
 from engine.resolver import Resolver
@@ -70,7 +71,7 @@ class Prometheus:
     naming the setting and never its secret.
     """
 
-    __slots__ = ("_address", "_connect", "_params", "_session")
+    __slots__ = ("_address", "_connect", "_params", "_series", "_session")
 
     def __init__(
         self,
@@ -110,10 +111,12 @@ class Prometheus:
         # The library's default of three retries with backoff would turn a refused port into six seconds of waiting.
         self._connect = PrometheusConnect(url=self._address, session=self._session, retry=Retry(0), method="POST")
         self._session.claim(self._address)
+        self._series = recognition()
 
     def query(self, expr: str, at: datetime) -> Answer:
         """The expression's value at `at` (aware, kept to the millisecond). Raises QueryError."""
-        return instant_answer(self._ask(self._connect.custom_query, expr, params={"time": _timestamp(at)}))
+        document = self._ask(self._connect.custom_query, expr, params={"time": _timestamp(at)})
+        return instant_answer(document, self._series)
 
     def query_range(self, expr: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         """The expression's values at `start`, `start + step` … up to and including `end`, to the millisecond.

@@ -11,19 +11,25 @@
       auth                  401, 403, 407
       redirected            3xx: redirects are not followed, name the final address
 
-Here a server's bytes become values; every value of an answer is checked, and half an answer is never a whole one.
+Here a server's bytes become values; every value of an answer is checked, and half an answer is never a whole one. The labels
+of a series are read when somebody looks at them, and recognised by their bytes from one answer to the next.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal, TypedDict
 
 import msgspec
 
 from engine.core.alert import Sample
+from engine.core.remembering import Remembered
+from engine.core.vector import Vector
+from rules.errors import LabelError
 from rules.labels import Labels
 
 _MESSAGE_LIMIT: Final = 500
@@ -61,11 +67,13 @@ class QueryError(Exception):
 class Answer:
     """An instant query's result: samples as the server ordered them, a scalar as one sample without labels.
 
+    Looking at a sample raises LabelError where its labels are no labels.
+
     `warnings` and `infos` are the server's, with ours about what is missing from the samples.
     `histograms_dropped` counts native histogram samples: a rule compares floats.
     """
 
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()
     histograms_dropped: int = 0
@@ -80,9 +88,14 @@ class Series:
     points: tuple[tuple[float, float], ...]
 
 
+class _Point(msgspec.Struct, array_like=True, gc=False):
+    at: float
+    value: str
+
+
 class _Element(msgspec.Struct, gc=False):
-    metric: dict[str, str] = {}
-    value: tuple[float, str] | None = None
+    metric: msgspec.Raw = msgspec.Raw(b"{}")
+    value: _Point | None = None
     histogram: msgspec.Raw = msgspec.Raw()
 
 
@@ -140,6 +153,25 @@ _KIND_OF_TYPE: Final = {
 
 _DOCUMENT: Final = msgspec.json.Decoder(Document)
 _REFUSAL: Final = msgspec.json.Decoder(_Refusal)
+_METRIC: Final = msgspec.json.Decoder(dict[str, str])
+_SERIES: Final = 100_000
+"""So many series of a datasource are recognised from one answer to the next: about 50 MB."""
+
+Recognise = Remembered[bytes, Labels]
+"""The labels of series by the bytes a server writes for them."""
+
+
+def recognition(room: int = _SERIES) -> Recognise:
+    """Remembers the labels of at least so many series."""
+    return Remembered(_read_labels, room=room)
+
+
+def _read_labels(metric: bytes) -> Labels:
+    try:
+        return Labels(_METRIC.decode(metric))
+    except ValueError as error:
+        shown = metric[:100].decode(errors="replace")
+        raise LabelError(f"the answer has a series whose labels are none: {shown} ({error})", field="labels") from error
 
 
 def read_document(body: bytes) -> Document:
@@ -147,19 +179,29 @@ def read_document(body: bytes) -> Document:
     return _DOCUMENT.decode(body)
 
 
-def instant_answer(document: Document) -> Answer:
+def instant_answer(document: Document, series: Recognise | None = None) -> Answer:
     """What an instant query brought. Raises QueryError for an error, a matrix or a string, as Prometheus' ruler does.
+
+    `series` are those known from earlier answers.
 
     Source: P:rules/manager.go EngineQueryFunc.
     """
     match _data(document):
         case _Vector(result=elements):
-            return _vector_answer(document, elements)
+            return _vector_answer(document, elements, recognition() if series is None else series)
         case _Scalar(result=(_, value)):
             samples = (Sample(labels=Labels(), value=_number(value)),)
             return Answer(samples=samples, **_remarks(document), result_type="scalar")
         case _Matrix() | _String():
             raise QueryError(QueryErrorKind.EXECUTION, "rule result is not a vector or scalar")
+
+
+def complete(answer: Answer) -> Answer:
+    """The answer with the labels of every sample read. Raises QueryError where they are none."""
+    try:
+        return replace(answer, samples=tuple(answer.samples))
+    except LabelError as unreadable:
+        raise QueryError(QueryErrorKind.MALFORMED, unreadable.message) from unreadable
 
 
 def range_answer(document: Document) -> tuple[Series, ...]:
@@ -188,12 +230,9 @@ def _data(document: Document) -> _Vector | _Scalar | _Matrix | _String:
     return document.data
 
 
-def _vector_answer(document: Document, elements: list[_Element]) -> Answer:
-    samples = tuple(
-        Sample(labels=Labels(element.metric), value=_number(element.value[1]))
-        for element in elements
-        if element.value is not None
-    )
+def _vector_answer(document: Document, elements: list[_Element], series: Recognise) -> Answer:
+    valued = [element for element in elements if element.value is not None]
+    samples = _vector(valued, series)
     if len(samples) == len(elements):
         return Answer(samples=samples, **_remarks(document))
     if any(element.value is None and not element.histogram for element in elements):
@@ -201,6 +240,17 @@ def _vector_answer(document: Document, elements: list[_Element]) -> Answer:
     dropped = len(elements) - len(samples)
     remarks = _remarks(document, f"{dropped} native histogram samples dropped: a rule compares floats")
     return Answer(samples=samples, **remarks, histograms_dropped=dropped)
+
+
+def _vector(elements: list[_Element], series: Recognise) -> Vector:
+    points = [element.value for element in elements]
+    try:
+        values = array("d", [float(point.value) for point in points if point is not None])
+    except ValueError:
+        for point in points:
+            _number("" if point is None else point.value)
+        raise
+    return Vector.lazily(values, lambda index: series[bytes(elements[index].metric)])
 
 
 class _Remarks(TypedDict):

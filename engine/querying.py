@@ -13,12 +13,13 @@ from engine.clock import Clock
 from engine.core import planning
 from engine.core.failover import Server
 from engine.planner import Plan, Planner, Refined
-from engine.prometheus import Answer, QueryError
+from engine.prometheus import Answer, QueryError, QueryErrorKind
 from engine.replies import Replies, Reply, replies
 from engine.servers import Servers, together
 from engine.telemetry import Metrics
 from rules import query
 from rules.datasource import Datasource, DatasourceKind
+from rules.errors import LabelError
 from rules.rule import Rule
 
 __all__ = ["Client", "Querying", "Refined", "Replies", "Reply"]
@@ -117,15 +118,19 @@ class Querying:
     def values(self, datasource: Datasource, rule: Rule, at: datetime) -> Reply:
         """Every series of the rule's left side at `at`, whatever its value; none where the rule does not split."""
         left = query.left_side(rule)
-        return Reply() if left is None else self._ask_each(datasource, {left}, at)[left]
+        return Reply() if left is None else self.one(datasource, left, at)
 
     def monotonic(self) -> float:
         """The clock that queries are timed by, in seconds."""
         return self._clock.monotonic()
 
     def one(self, datasource: Datasource, text: str, at: datetime) -> Reply:
-        """The reply to one query at `at`."""
-        return self._ask_each(datasource, {text}, at)[text]
+        """The reply to one query at `at`, every label read."""
+        reply = self._ask_each(datasource, {text}, at)[text]
+        try:
+            return replace(reply, samples=tuple(reply.samples))
+        except LabelError as unreadable:
+            return Reply(error=QueryError(QueryErrorKind.MALFORMED, unreadable.message), duration=reply.duration)
 
     def probe(self, datasource: Datasource, tell: Callable[[str, str | None], None]) -> None:
         """Ask in the background whether the datasource answers at all, and tell its name and error, `None` when it does."""
@@ -151,7 +156,7 @@ class Querying:
             return 1
         connected = self._to(datasource)
         if connected.batch is None:
-            reply = self._ask_each(datasource, {BATCH_PROBE}, at)[BATCH_PROBE]
+            reply = self.one(datasource, BATCH_PROBE, at)
             if reply.error is not None:
                 return 1
             told = {sample.labels.get(planning.RESERVED): sample.value for sample in reply.samples}

@@ -6,9 +6,10 @@ share it ask their own queries once, and what is to blame is kept from others fr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Final
 
 from engine.core import planning
@@ -16,6 +17,7 @@ from engine.core.alert import Sample
 from engine.core.planning import Question, Request, Shared
 from engine.planner import Planner
 from engine.query_answer import QueryError, QueryErrorKind
+from rules.errors import LabelError
 
 OWN_FAULT: Final = frozenset(
     {QueryErrorKind.BAD_DATA, QueryErrorKind.EXECUTION, QueryErrorKind.TOO_LARGE, QueryErrorKind.TIMEOUT}
@@ -77,10 +79,19 @@ def replies(requests: Iterable[Request], ask: Ask, planner: Planner) -> Replies:
 
 
 def _take_apart(found: dict[str, Reply], request: Request, reply: Reply) -> None:
-    by_key = planning.unbatched(request, reply.samples)
-    for part in request.parts:
-        for rule_id, samples in planning.answers(part, by_key[part.key]).items():
-            found[rule_id] = replace(reply, samples=samples, has_data=True)
+    try:
+        by_key = planning.unbatched(request, reply.samples)
+        for part in request.parts:
+            if part.key in by_key:
+                for rule_id, samples in planning.answers(part, by_key[part.key]).items():
+                    found[rule_id] = replace(reply, samples=samples, has_data=True)
+    except LabelError as unreadable:
+        error = QueryError(QueryErrorKind.MALFORMED, unreadable.message)
+        found.update({one.rule_id: replace(reply, samples=(), error=error) for one in _questions(request)})
+
+
+def _questions(request: Request) -> Iterator[Question]:
+    return chain.from_iterable(part.questions for part in request.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from rules.matchers import Matcher, Operator
 from rules.promql import Comparison
 from rules.rule import Condition, Rule
 
-_COMPARED: Final[Mapping[Condition, Callable[[float, float], bool]]] = {
+COMPARED: Final[Mapping[Condition, Callable[[float, float], bool]]] = {
     Condition.ABOVE: operator.gt,
     Condition.AT_LEAST: operator.ge,
     Condition.BELOW: operator.lt,
@@ -27,6 +27,7 @@ _COMPARED: Final[Mapping[Condition, Callable[[float, float], bool]]] = {
     Condition.EQUAL: operator.eq,
     Condition.NOT_EQUAL: operator.ne,
 }
+"""Whether a value is past a number; floats compare as PromQL's do: NaN only ever satisfies `!=`."""
 _LOOSEST: Final[Mapping[Condition, Callable[[Iterable[float]], float]]] = {
     Condition.ABOVE: min,
     Condition.AT_LEAST: min,
@@ -192,7 +193,7 @@ def breaches(value: float, condition: Condition, governance: Governance, *, firi
     Floats compare as PromQL's do: NaN only ever satisfies `!=`. With `==` and `!=` there is no way back past a number, so
     no recovery counts.
     """
-    compared = _COMPARED[condition]
+    compared = COMPARED[condition]
     if governance.threshold is None:
         return False
     if compared(value, governance.threshold):

@@ -14,12 +14,13 @@ from itertools import product
 from engine.core.alert import Alert, Sample, State
 from engine.core.element import Element
 from engine.core.evaluation import DuplicateLabelSetError, final_labels
+from engine.core.vector import Vector
 from rules import query, thresholds
 from rules.errors import RulesError
 from rules.labels import SEVERITY, Labels
 from rules.promql import Comparison
 from rules.rule import Condition, Rule
-from rules.thresholds import Governance, Level, Sieve, Threshold, Why
+from rules.thresholds import Governance, Level, Sieve, Threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +86,13 @@ def levelled(
     return found
 
 
-def past(samples: Iterable[Sample], comparison: Comparison) -> tuple[Sample, ...]:
-    """Of all series of a left side, those that the comparison itself would have returned."""
-    own = Governance(why=Why.OWN, threshold=comparison.threshold)
-    return tuple(one for one in samples if thresholds.breaches(one.value, comparison.condition, own, firing=False))
+def past(
+    samples: Sequence[Sample], comparison: Comparison, rows: Iterable[Threshold], now: datetime
+) -> Sequence[Sample]:
+    """Of all series of a left side, those that some level may be active for: with no rows, what the comparison returns."""
+    rows = tuple(rows)
+    loosest = thresholds.loosest(comparison, rows, since=now, until=now) if rows else comparison.threshold
+    return samples if loosest is None else Vector.of(samples).past(comparison.condition, loosest)
 
 
 def overtaken(alerts: Iterable[Alert], active: Iterable[Alert], ranks: Mapping[str, int]) -> Mapping[int, int]:

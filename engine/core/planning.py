@@ -24,8 +24,11 @@ from math import prod
 from typing import Final
 
 from engine.core.alert import Sample
+from engine.core.remembering import Remembered
+from engine.core.vector import Vector
 from rules import promql
 from rules.errors import PromqlError
+from rules.labels import Labels
 from rules.partition import Partition, partition
 from rules.query import Asked
 from rules.rule import Condition
@@ -34,10 +37,15 @@ RESERVED: Final = "__tocsin_rule__"
 """The label under which the queries of a batch are told apart."""
 MAX_BYTES: Final = 256 * 1024
 """How long one query may be: well below what proxies take by default, and the servers themselves."""
-BATCH: Final = 30
-"""Queries in one batch: enough to save most requests, and few enough that one which fails costs little to ask again."""
+BATCH: Final = 40
+"""Queries in one batch: enough to save most requests, and few enough that one which fails costs little to ask again.
+
+Far longer ones cost more than they save: what Prometheus spends on a part grows with the number of parts.
+"""
 SMALL: Final = 8
 """A query for more rules than this gains nothing by riding in a batch."""
+_SERIES: Final = 20_000
+"""So many series of a query are known to belong to the same rules as last time, without looking at their labels again."""
 _WASTE: Final = 4
 """How many times more combinations of values a union of several labels may ask for than there are rules for."""
 
@@ -126,13 +134,34 @@ class Shared:
             cell.append((_step(question.asked, self.sign), question.rule_id))
         return {values: _cell(entries) for values, entries in found.items()}
 
+    @cached_property
+    def placed(self) -> Remembered[Labels, tuple[Cell | None, Labels]]:
+        """The cell a series belongs to, if to any, and its labels as the questions' own answers have them."""
+        cells, labels, dropped = self.cells, self.labels, self.dropped
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+        def place(series: Labels) -> tuple[Cell | None, Labels]:
+            cell = cells.get(tuple(series.get(name, "") for name in labels))
+            return cell, series.without(*dropped) if dropped else series
+
+        return Remembered(place, room=_SERIES)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What is sent: the query of one part, or several under labels of their own."""
 
     text: str
     parts: tuple[Shared, ...]
+
+    @cached_property
+    def apart(self) -> Remembered[Labels, tuple[str, Labels]]:
+        """The tag a series of a batch has, and its labels without it."""
+        return Remembered(lambda series: (series.get(RESERVED, ""), series.without(RESERVED)), room=_SERIES)
+
+    @cached_property
+    def tagged(self) -> Mapping[str, Shared]:
+        """The parts of a batch by their tags."""
+        return {part.tag: part for part in self.parts}
 
 
 def group_key(question: Question, *, together: bool = True) -> str:
@@ -159,18 +188,41 @@ def shared(key: str, questions: Collection[Question], *, pieces: int = 1) -> tup
     )
 
 
-def answers(query: Shared, samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """The samples of each rule whose question has any, as its own query would have returned them."""
+def answers(query: Shared, samples: Sequence[Sample]) -> Mapping[str, Sequence[Sample]]:
+    """The samples of each rule whose question has any, as its own query would have returned them.
+
+    Raises LabelError where the labels of a series have to be looked at and are none.
+    """
+    if not samples:
+        return {}
+    vector = Vector.of(samples)
+    if not query.labels:
+        return _by_value(query, vector)
     found: dict[str, list[Sample]] = {}
-    labels, dropped, sign, cells = query.labels, query.dropped, query.sign, query.cells
-    for sample in samples:
-        cell = cells.get(tuple(sample.labels.get(name, "") for name in labels))
+    placed, sign, dropped = query.placed, query.sign, query.dropped
+    for sample in vector:
+        cell, own = placed[sample.labels]
         count = 0 if cell is None else cell.reached(sample.value, sign)
         if cell is None or not count:
             continue
-        own = replace(sample, labels=sample.labels.without(*dropped)) if dropped else sample
+        mine = Sample(labels=own, value=sample.value) if dropped else sample
         for rule_id in cell.rule_ids[:count]:
-            found.setdefault(rule_id, []).append(own)
+            found.setdefault(rule_id, []).append(mine)
+    return found
+
+
+def _by_value(query: Shared, vector: Vector) -> Mapping[str, Sequence[Sample]]:
+    """The samples of each rule where all of them look at the same series: no labels are looked at."""
+    [cell] = query.cells.values()
+    if query.sign == 0:
+        return dict.fromkeys(cell.rule_ids, vector)
+    counts = [cell.reached(value, query.sign) for value in vector.values]
+    found: dict[str, list[Sample]] = {}
+    for index, count in enumerate(counts):
+        if count:
+            sample = vector[index]
+            for rule_id in cell.rule_ids[:count]:
+                found.setdefault(rule_id, []).append(sample)
     return found
 
 
@@ -203,24 +255,30 @@ def requests(queries: Iterable[Shared], *, batch: int = BATCH, apart: Collection
 
 
 def batched(parts: Sequence[Shared]) -> str:
-    """The queries as one, each under its tag; a balanced tree, because parsers recurse."""
+    """The queries as one, each under its tag; a balanced tree, because parsers recurse.
+
+    `or` binds to the left by itself: a bracket that is not needed costs the server time for every one that is open.
+    """
     if len(parts) == 1:
         [part] = parts
         return f'label_replace({part.text}\n, "{RESERVED}", "{part.tag}", "", "")'
-    middle = len(parts) // 2
-    return f"({batched(parts[:middle])}) or ({batched(parts[middle:])})"
+    middle = (len(parts) + 1) // 2
+    last = batched(parts[middle:])
+    return f"{batched(parts[:middle])}\nor {last if len(parts) - middle == 1 else f'({last})'}"
 
 
-def unbatched(request: Request, samples: Iterable[Sample]) -> dict[str, list[Sample]]:
-    """The samples of each part, by its key."""
+def unbatched(request: Request, samples: Sequence[Sample]) -> Mapping[str, Sequence[Sample]]:
+    """The samples of each part that has any, by its key. Raises LabelError as `answers` does."""
+    if not samples:
+        return {}
     if len(request.parts) == 1:
-        return {request.parts[0].key: list(samples)}
-    keys = {part.tag: part.key for part in request.parts}
-    found: dict[str, list[Sample]] = {key: [] for key in keys.values()}
+        return {request.parts[0].key: samples}
+    apart, tagged = request.apart, request.tagged
+    found: dict[str, list[Sample]] = {}
     for sample in samples:
-        key = keys.get(sample.labels.get(RESERVED, ""))
-        if key is not None:
-            found[key].append(replace(sample, labels=sample.labels.without(RESERVED)))
+        tag, own = apart[sample.labels]
+        if tag in tagged:
+            found.setdefault(tagged[tag].key, []).append(Sample(labels=own, value=sample.value))
     return found
 
 
@@ -341,12 +399,14 @@ def _length(questions: Sequence[Question]) -> int:
 
 
 def _batches(queries: Sequence[Shared], batch: int) -> Iterator[list[Shared]]:
+    """As few as can be, and all about as long."""
     ordered = sorted(queries, key=lambda query: query.tag)
+    most = -(-len(ordered) // max(1, -(-len(ordered) // batch)))
     part: list[Shared] = []
     size = 0
     for query in ordered:
         length = len(query.text.encode())
-        if part and (len(part) >= batch or size + length > MAX_BYTES):
+        if part and (len(part) >= most or size + length > MAX_BYTES):
             yield part
             part, size = [], 0
         part.append(query)

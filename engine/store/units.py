@@ -101,55 +101,65 @@ def wind_back(connection: Connection, now: datetime) -> list[str]:
     return late
 
 
+_DUE: Final = (
+    select(evaluation_units)
+    .where(evaluation_units.c.holder == bindparam("holder"), evaluation_units.c.due_at <= bindparam("now"))
+    .order_by(evaluation_units.c.due_at)
+)
+_NEXT_DUE: Final = (
+    select(evaluation_units.c.due_at)
+    .where(evaluation_units.c.holder == bindparam("holder"))
+    .order_by(evaluation_units.c.due_at)
+    .limit(1)
+)
+
+
 def due(connection: Connection, holder: str, now: datetime) -> list[Unit]:
     """The units this process holds that are due, the longest waiting first."""
-    query = (
-        select(evaluation_units)
-        .where(evaluation_units.c.holder == holder, evaluation_units.c.due_at <= now)
-        .order_by(evaluation_units.c.due_at)
-    )
-    return [_from_row(row) for row in connection.execute(query).mappings()]
+    return [_from_row(row) for row in connection.execute(_DUE, {"holder": holder, "now": now}).mappings()]
 
 
 def next_due(connection: Connection, holder: str) -> datetime | None:
     """When the next unit of this process is due."""
-    query = (
-        select(evaluation_units.c.due_at)
-        .where(evaluation_units.c.holder == holder)
-        .order_by(evaluation_units.c.due_at)
-        .limit(1)
+    return connection.execute(_NEXT_DUE, {"holder": holder}).scalar_one_or_none()
+
+
+def _as_it_was() -> ColumnElement[bool]:
+    """The row, while nobody has written it since: neither another process under a later term, nor this one's own commit
+    whose answer was lost with its connection, and which the server carried out after the unit was read again.
+    """
+    same = evaluation_units.c.last_slot.is_not_distinct_from(bindparam("was_last_slot"))
+    held = evaluation_units.c.term == bindparam("was_term")
+    return and_(evaluation_units.c.id == bindparam("unit"), held, same)
+
+
+# Made once: putting a statement together takes longer than carrying it out, and this is done at every slot.
+_HOLDS: Final = select(evaluation_units.c.id).where(_as_it_was()).with_for_update()
+_COMMIT: Final = (
+    update(evaluation_units)
+    .where(_as_it_was())
+    .values(
+        last_slot=bindparam("slot"),
+        due_at=bindparam("next_slot"),
+        missed_slots=evaluation_units.c.missed_slots + bindparam("missed"),
+        state=bindparam("blob"),
     )
-    return connection.execute(query).scalar_one_or_none()
+)
 
 
 def holds(connection: Connection, unit: Unit) -> bool:
     """Whether the unit is still held under the term it was claimed with, and as it was; locks the row on PostgreSQL."""
-    return (
-        connection.execute(select(evaluation_units.c.id).where(_as_it_was(unit)).with_for_update()).first() is not None
-    )
+    return connection.execute(_HOLDS, _was(unit)).first() is not None
 
 
 def commit_slot(connection: Connection, unit: Unit, *, slot: datetime, missed: int, state: bytes) -> bool:
     """Note the slot as evaluated; False when the unit was lost meanwhile (nothing is written then)."""
-    writing = (
-        update(evaluation_units)
-        .where(_as_it_was(unit))
-        .values(
-            last_slot=slot,
-            due_at=unit.schedule.next_slot(slot),
-            missed_slots=evaluation_units.c.missed_slots + missed,
-            state=state,
-        )
-    )
-    return connection.execute(writing).rowcount == 1
+    written = {"slot": slot, "next_slot": unit.schedule.next_slot(slot), "missed": missed, "blob": state}
+    return connection.execute(_COMMIT, {**_was(unit), **written}).rowcount == 1
 
 
-def _as_it_was(unit: Unit) -> ColumnElement[bool]:
-    """The row, while nobody has written it since: neither another process under a later term, nor this one's own commit
-    whose answer was lost with its connection, and which the server carried out after the unit was read again.
-    """
-    same = evaluation_units.c.last_slot.is_not_distinct_from(unit.last_slot)
-    return and_(evaluation_units.c.id == unit.id, evaluation_units.c.term == unit.term, same)
+def _was(unit: Unit) -> dict[str, object]:
+    return {"unit": unit.id, "was_term": unit.term, "was_last_slot": unit.last_slot}
 
 
 def by_id(connection: Connection, unit_ids: Collection[str]) -> dict[str, Unit]:

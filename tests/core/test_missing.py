@@ -284,4 +284,4 @@ def test_a_series_is_past_the_threshold_as_promql_compares(
     samples = [elements(WEB, value=value)[WEB].sample for value in values]
     compare = {">": float.__gt__, ">=": float.__ge__, "<": float.__lt__, "<=": float.__le__, "==": float.__eq__,
                "!=": float.__ne__}[condition.value]  # fmt: skip
-    assert past(samples, comparison) == tuple(one for one in samples if compare(one.value, at))
+    assert past(samples, comparison, (), NOON) == tuple(one for one in samples if compare(one.value, at))

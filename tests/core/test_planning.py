@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -36,7 +36,7 @@ def sample(value: float, **labels: str) -> Sample:
     return Sample(labels=Labels(labels), value=value)
 
 
-def found(query: Shared, *samples: Sample) -> Mapping[str, list[Sample]]:
+def found(query: Shared, *samples: Sample) -> Mapping[str, Sequence[Sample]]:
     answered = planning.answers(query, samples)
     assert answered == planning.answers_plainly(query, samples)
     return answered
@@ -148,20 +148,24 @@ def test_different_queries_ride_in_one_batch_and_are_told_apart() -> None:
     first, second, third = (together(ask(name, f"{name} > 1"))[0] for name in ("m", "n", "o"))
     [request] = planning.requests([first, second, third])
     assert request.text.count("label_replace") == 3
-    assert request.text.count(" or ") == 2
+    assert request.text.count("\nor ") == 2
+    promql.check(request.text)
     answer = [Sample(labels=Labels({"i": "1", planning.RESERVED: second.tag}), value=2), sample(3, i="1")]
     told = planning.unbatched(request, answer)
-    assert told == {first.key: [], second.key: [sample(2, i="1")], third.key: []}
+    assert told == {second.key: [sample(2, i="1")]}
 
 
 def test_who_may_not_ride_in_a_batch_is_asked_alone() -> None:
     queries = [together(ask(name, f"{name} > 1"))[0] for name in ("m", "n", "o")]
     assert len(planning.requests(queries, batch=1)) == 3
     assert len(planning.requests(queries, apart={queries[0].key})) == 2
-    assert len(planning.requests(queries, batch=2)) == 2
+    assert [len(one.parts) for one in planning.requests(queries, batch=2)] == [2, 1]
+    many = [together(ask(name, f"m{name} > 1"))[0] for name in map(str, range(62))]
+    assert [len(one.parts) for one in planning.requests(many, batch=30)] == [21, 21, 20]
     [alone] = planning.requests(queries[:1])
     assert alone.text == queries[0].text
     assert planning.unbatched(alone, [sample(1)]) == {queries[0].key: [sample(1)]}
+    assert planning.unbatched(alone, []) == {}
 
 
 def test_what_cannot_be_looked_at_is_not_put_in_a_batch() -> None:

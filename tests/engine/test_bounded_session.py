@@ -259,6 +259,18 @@ def test_the_fields_of_a_post_go_into_its_body_and_those_of_a_get_into_its_url()
     assert (fetched.path, fetched.body) == ("/?query=up", b"")
 
 
+def test_a_long_text_arrives_as_it_is_every_time() -> None:
+    long = 'up{a="ä&b+c%d = e"}\n or ' * 30 + "up"
+    with ScriptedServer(answering()) as server, session() as bounded:
+        for fields in ({"query": long, "time": "1"}, {"time": "2", "query": long}, {"query": long}):
+            bounded.post(server.url, params=fields)
+    assert [one.form for one in server.requests] == [
+        {"query": long, "time": "1"},
+        {"query": long, "time": "2"},
+        {"query": long},
+    ]
+
+
 def test_what_changes_between_two_posts_to_one_address_is_sent_with_the_second() -> None:
     with ScriptedServer(answering()) as server, session() as bounded:
         bounded.post(server.url, params={"query": "up"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,9 +11,11 @@ import pytest
 
 from engine.core.alert import Sample
 from engine.core.planning import RESERVED, Means
+from engine.core.vector import Vector
 from engine.planner import Planner, Refined
 from engine.query_answer import QueryError, QueryErrorKind
 from engine.replies import Replies, Reply, replies
+from rules.errors import LabelError
 from rules.labels import Labels
 from rules.rule import Condition, Plan, Rule
 from rules.thresholds import Threshold
@@ -205,6 +208,20 @@ def test_counts_of_left_sides_are_planned_too() -> None:
     found = replies(plan.requests, lambda texts: dict.fromkeys(texts, counted), planner)
     assert found["b"].samples == [Sample(labels=Labels(), value=3)]
     assert not found["a"].samples
+
+
+def test_a_series_whose_labels_are_none_fails_the_rules_that_have_to_look() -> None:
+    def broken(index: int) -> Labels:
+        raise LabelError(f"series {index} has none", field="labels")
+
+    planner, rules = Planner(), {**union("a", "b"), "other": rule("other", "n > 1")}
+    reply = Reply(samples=Vector.lazily(array("d", [2]), broken))
+
+    def ask(texts: Collection[str]) -> Mapping[str, Reply]:
+        return {text: reply if "m{" in text else Reply() for text in texts}
+
+    found = replies(planner.plan("unit", rules, WINDOW).requests, ask, planner)
+    assert {name: str(one.error) for name, one in found.found.items()} == dict.fromkeys("ab", "series 0 has none")
 
 
 def test_one_changed_rule_among_ten_thousand_changes_one_query_only() -> None:

@@ -16,12 +16,15 @@ from engine.query_answer import (
     QueryError,
     QueryErrorKind,
     Series,
+    complete,
     instant_answer,
     kind_of_status,
     range_answer,
     read_document,
+    recognition,
     refusal,
 )
+from rules.errors import LabelError
 from rules.labels import Labels
 
 HISTOGRAM = {"count": "3", "sum": "1.5", "buckets": [[0, "1", "2", "3"]]}
@@ -127,17 +130,45 @@ def test_a_value_that_is_no_number_is_malformed() -> None:
         pytest.param(success("vector", [])[:-1], id="truncated"),
         pytest.param(success("tensor", []), id="unknown-type"),
         pytest.param(success("vector", {"a": 1}), id="object-for-a-list"),
-        pytest.param(success("vector", [{"metric": {"a": 1}, "value": [1, "2"]}]), id="label-no-text"),
         pytest.param(success("vector", [{"metric": {}, "value": [1, 2]}]), id="value-no-text"),
         pytest.param(success("vector", [{"metric": {}, "value": [1]}]), id="value-missing"),
         pytest.param(success("scalar", "2"), id="scalar-no-pair"),
         pytest.param(success("vector", [], warnings="w"), id="warnings-no-list"),
-        pytest.param(success("vector", [{"metric": {"a": "\xff"}}]).replace(b"\\u00ff", b"\xff"), id="no-utf-8"),
     ],
 )
 def test_bytes_that_are_no_answer_are_refused(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         read_document(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(success("vector", [{"metric": {"a": 1}, "value": [1, "2"]}]), id="label-no-text"),
+        pytest.param(success("vector", [{"metric": 5, "value": [1, "2"]}]), id="no-labels"),
+        pytest.param(
+            success("vector", [{"metric": {"a": "\xff"}, "value": [1, "2"]}]).replace(b"\\u00ff", b"\xff"),
+            id="no-utf-8",
+        ),
+    ],
+)
+def test_labels_that_are_none_are_refused_when_somebody_looks(body: bytes) -> None:
+    answer = instant_answer(read_document(body))
+    with pytest.raises(LabelError, match="the answer has a series whose labels are none"):
+        answer.samples[0]
+    with pytest.raises(QueryError) as caught:
+        complete(answer)
+    assert caught.value.kind is QueryErrorKind.MALFORMED
+
+
+def test_series_are_recognised_from_one_answer_to_the_next() -> None:
+    series = recognition()
+    first, second = (
+        instant_answer(read_document(success("vector", [element(value, job="a"), element("0", job="b")])), series)
+        for value in ("1", "2")
+    )
+    assert first.samples[0].labels is second.samples[0].labels
+    assert len(series) == 1  # nobody has looked at the other
 
 
 def test_success_without_data_is_malformed() -> None:
