@@ -359,8 +359,8 @@ def _migrated() -> Iterator[Database]:
 
 
 app.add_typer(keys.commands(_migrated), name="keys")
-app.add_typer(importing.import_commands(_migrated), name="import")
-app.add_typer(importing.export_commands(_migrated), name="export")
+app.add_typer(importing.import_commands(_migrated, lambda: _settings().environment), name="import")
+app.add_typer(importing.export_commands(_migrated, lambda: _settings().environment), name="export")
 app.add_typer(secrets.commands(_migrated, lambda: _settings().environment.secret_keys), name="secrets")
 
 

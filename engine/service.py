@@ -27,7 +27,6 @@ from engine.doors import Doors, connector, deliverer, environment_of, heartbeat,
 from engine.evaluator import Evaluator
 from engine.fallback import Fallback
 from engine.health import Component, Vitals
-from engine.importing import Imported
 from engine.intake import Intake
 from engine.janitor import Janitor
 from engine.judging import Judge
@@ -41,6 +40,7 @@ from engine.present import Present
 from engine.pruner import Pruner
 from engine.publishing import Publishing
 from engine.querying import Querying
+from engine.reloading import AlertmanagerFile, Reloaded, Reloading
 from engine.replacing import Replacing
 from engine.rota import Rota
 from engine.rule_files import RuleFiles
@@ -101,7 +101,7 @@ class Service:
     vitals: Vitals
     trials: Trials
     posting: Posting
-    rule_files: RuleFiles
+    reloading: Reloading
     lock: single.Lock | None
     listener: Ear | None
     failed: threading.Event = field(default_factory=threading.Event)
@@ -121,7 +121,7 @@ class Service:
             self.lock.acquire()
         if schema.upgrade(self.database.engine):
             structlog.get_logger("tocsin").info("database migrated", revision=schema.head())
-        self.rule_files.reload_and_tell()
+        self.reloading.reload_and_tell()
         self.rota.register()
         self._prepared_at = self.clock.now()
 
@@ -159,13 +159,13 @@ class Service:
         if self.lock is not None:
             self.lock.release()
 
-    def reload(self, *, force: bool = False) -> Imported:
-        """Read the rule files again, now. Raises ImportRefusedError, and then what stands stays in force."""
-        return self.rule_files.reload(force=force)
+    def reload(self, *, force: bool = False) -> Reloaded:
+        """Read the files again, now. Raises ImportRefusedError, and then what stands stays in force."""
+        return self.reloading.reload(force=force)
 
     def reload_soon(self) -> None:
-        """Read the rule files again; the log tells how that went. A signal handler may call it."""
-        self.rule_files.ask()
+        """Read the files again; the log tells how that went. A signal handler may call it."""
+        self.reloading.ask()
 
     def health(self) -> tuple[Component, ...]:
         """How each component is doing now."""
@@ -233,9 +233,12 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
     listener = _listener(parts)
     if listener is not None:
         ticks["listener"] = listener.tick
-    rule_files = RuleFiles(parts.database, settings.rule_files)
-    if rule_files.is_used:
-        ticks["reloader"] = rule_files.tick
+    reloading = Reloading(
+        RuleFiles(parts.database, settings.rule_files),
+        AlertmanagerFile(database=parts.database, file=settings.alertmanager_file, environment=settings.environment),
+    )
+    if reloading.is_used:
+        ticks["reloader"] = reloading.tick
     failed = threading.Event()
     return Service(
         settings=settings,
@@ -251,7 +254,7 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         vitals=parts.vitals,
         trials=_trials(parts),
         posting=posting,
-        rule_files=rule_files,
+        reloading=reloading,
         lock=single.lock_for(parts.database),
         listener=listener,
         failed=failed,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -325,6 +326,7 @@ class Settings(BaseSettings):
     rule_files: Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda text: tuple(_listed(text)))] = _named(
         "TOCSIN_RULE_FILES", default=()
     )
+    alertmanager_file: Path | None = _named("TOCSIN_ALERTMANAGER_FILE", default=None)
     private_addresses: Annotated[PrivateAddresses, BeforeValidator(_one_of(PrivateAddresses))] = _named(
         "TOCSIN_PRIVATE_ADDRESSES", default=PrivateAddresses.ALLOW
     )

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from api.commands import options, output, words
+from api.commands import alertmanager_files, options, output, words
+from api.commands.alertmanager_files import Environment, Opened
 from api.commands.failures import CommandError, UsageError
 from api.commands.nouns import Column, Fields, Fit
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from engine.store.database import Database
     from rules.formats.reading import Flaw
 
-Opened = Callable[[], AbstractContextManager["Database"]]
-"""Opens the migrated database that the environment names."""
 AUTHOR: Final = "tocsin import"
 """Who the record of changes names."""
 UNTIL_BAR: Final = 1 << 20
@@ -55,13 +54,13 @@ _To = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help
 _Shown = Annotated[output.Format, typer.Option("--output", "-o", help="How to write what is different.")]
 
 
-def import_commands(opened: Opened) -> typer.Typer:
+def import_commands(opened: Opened, environment: Environment = dict) -> typer.Typer:
     """The commands that bring rules into the database that `opened` opens."""
-    app = options.group("Bring rules in from other programs' files, into the database itself.")
+    app = options.group("Bring rules and routes in from other programs' files, into the database itself.")
 
     @app.callback()
     def _imports() -> None:
-        """Bring rules in from other programs' files, into the database itself."""
+        """Bring rules and routes in from other programs' files, into the database itself."""
 
     @app.command()
     def prometheus(
@@ -81,16 +80,17 @@ def import_commands(opened: Opened) -> typer.Typer:
         wish = Wish(origin=ORIGIN + name, author=AUTHOR, prune=prune, force=force, dry_run=dry_run)
         _import(opened, files, wish, output_format)
 
+    alertmanager_files.add_import(app, opened, environment)
     return app
 
 
-def export_commands(opened: Opened) -> typer.Typer:
+def export_commands(opened: Opened, environment: Environment = dict) -> typer.Typer:
     """The commands that write what is in the database that `opened` opens."""
-    app = options.group("Write rules as other programs' files, from the database itself.")
+    app = options.group("Write rules and routes as other programs' files, from the database itself.")
 
     @app.callback()
     def _exports() -> None:
-        """Write rules as other programs' files, from the database itself."""
+        """Write rules and routes as other programs' files, from the database itself."""
 
     @app.command()
     def prometheus(to: _To = None) -> None:
@@ -98,6 +98,7 @@ def export_commands(opened: Opened) -> typer.Typer:
         with opened() as database, _written(to) as write:
             _export(database, write)
 
+    alertmanager_files.add_export(app, opened, environment)
     return app
 
 

@@ -1,4 +1,4 @@
-"""`POST /-/reload`, Prometheus' word for it: read the rule files of `TOCSIN_RULE_FILES` again, now."""
+"""`POST /-/reload`, Prometheus' word for it: read the files of `TOCSIN_RULE_FILES` and `TOCSIN_ALERTMANAGER_FILE` again, now."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pydantic import ConfigDict
 from api.problems import ApiProblem, FieldError
 from api.schemas.fields import Output
 from api.v1.calls import Service
-from engine.core.importing import Plan
+from engine import reloading
 from engine.importing import ImportRefusedError
 
 router = APIRouter(prefix="/-", tags=["rule files"])
 
 
 class Reloaded(Output):
-    """What reading the rule files again made different: how many rules, and what was warned of."""
+    """What reading the files again made different: how many rules and other definitions, and what was warned of."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -31,13 +31,13 @@ class Reloaded(Output):
     warnings: list[str]
 
     @staticmethod
-    def of(plan: Plan, warnings: list[str]) -> Reloaded:
+    def of(done: reloading.Reloaded) -> Reloaded:
         return Reloaded(
-            added=len(plan.added),
-            changed=len(plan.changed),
-            removed=len(plan.removed),
-            unchanged=plan.unchanged,
-            warnings=warnings,
+            added=done.added,
+            changed=done.changed,
+            removed=done.removed,
+            unchanged=done.unchanged,
+            warnings=list(done.warnings),
         )
 
 
@@ -47,7 +47,7 @@ def reload(
     *,
     force: Annotated[bool, Query(description="Even if that removes firing rules, or a tenth of all rules.")] = False,
 ) -> Reloaded:
-    """Read the rule files again. A mistake in one of them changes nothing, and all mistakes are told."""
+    """Read rule files and Alertmanager's file again. A mistake in one of them changes nothing, and all mistakes are told."""
     try:
         done = service.reload(force=force)
     except ImportRefusedError as error:
@@ -55,4 +55,4 @@ def reload(
         fix = "POST /-/reload?force=true if that is meant"
         errors += [FieldError(field="", message=str(reason), fix=fix) for reason in error.reasons]
         raise ApiProblem(status=500, name="not-reloaded", detail=error.message, errors=tuple(errors)) from error
-    return Reloaded.of(done.plan, [str(flaw) for flaw in done.warnings])
+    return Reloaded.of(done)

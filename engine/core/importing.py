@@ -28,6 +28,8 @@ class Why(StrEnum):
 
     FIRING = "firing"
     MANY = "many"
+    OWNED = "owned"
+    ORPHANED = "orphaned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from rules import durations
 from rules.errors import DurationError, YamlError
 from rules.formats.yaml_text import Kind, Node
 from rules.problems import Problem, Severity
+
+TRUE: Final = frozenset({"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y"})
+FALSE: Final = frozenset({"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,3 +114,11 @@ class Reader:
             except DurationError as error:
                 self.tell(node, name, f"{label}{name}: {error.message}")
         return None
+
+    def flag(self, node: Node | None, name: str, label: str) -> bool:
+        """A truth, in any of the words YAML 1.1 has for it; nothing is false."""
+        if node is None or node.is_null or (node.kind is Kind.SCALAR and node.text in FALSE):
+            return False
+        if node.kind is not Kind.SCALAR or node.text not in TRUE:
+            self.tell(node, name, f"{label}{name} is {node.text[:80]!r}; give true or false")
+        return True

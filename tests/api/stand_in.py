@@ -13,18 +13,18 @@ from pydantic import SecretStr
 from api.backend import Backend
 from engine.core.alert import Alert, Change, State, TransitionReason
 from engine.core.failover import Server
-from engine.core.importing import Plan
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Delivered, Outcome
 from engine.core.roles import EVERY, Role
 from engine.delivery.addresses import Unconfigured
 from engine.health import Component
-from engine.importing import Imported, ImportRefusedError
+from engine.importing import ImportRefusedError
 from engine.intake import Intake
 from engine.muting import Muting
 from engine.plans import PlannedQuery
 from engine.posting import Posting
+from engine.reloading import Reloaded
 from engine.service import Service
 from engine.settings import Listen
 from engine.store import alerts
@@ -98,7 +98,7 @@ class StandIn:
     datasources: dict[str, str | None] = field(default_factory=dict)
     servers: dict[str, tuple[Server, ...]] = field(default_factory=dict)
     governed: Effective = field(default_factory=Effective)
-    reloaded: Imported | ImportRefusedError = field(default_factory=lambda: Imported(plan=Plan()))
+    reloaded: Reloaded | ImportRefusedError = field(default_factory=Reloaded)
     planned: list[PlannedQuery] = field(default_factory=list)
     reloads: list[bool] = field(default_factory=list)
 
@@ -145,7 +145,7 @@ class StandIn:
     def mutes(self, connection: Connection, alerts: Collection[Alert]) -> Mutes:
         return self.muting.mutes(connection, alerts, self.feed.refresh(connection), NOON)
 
-    def reload(self, *, force: bool) -> Imported:
+    def reload(self, *, force: bool) -> Reloaded:
         self.reloads.append(force)
         if isinstance(self.reloaded, ImportRefusedError):
             raise self.reloaded

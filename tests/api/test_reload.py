@@ -7,10 +7,10 @@ from dataclasses import replace
 from fastapi.testclient import TestClient
 
 from api.app import create_app
-from engine.core.importing import Plan, Reason, Why
-from engine.importing import Imported, ImportRefusedError
+from engine.core.importing import Reason, Why
+from engine.importing import ImportRefusedError
+from engine.reloading import Reloaded
 from rules.formats.prometheus_yaml import parse
-from rules.rule import Rule
 from tests.api.stand_in import StandIn
 
 
@@ -20,13 +20,11 @@ def asked(engine: StandIn, query: str = "") -> tuple[int, dict[str, object]]:
 
 
 def test_what_is_different_is_counted(engine: StandIn) -> None:
-    warned = parse("groups: [{name: g, rules: [{record: a, expr: up}]}]", "f.yml").flaws
-    plan = Plan(added=(Rule(id="a", name="a"),), unchanged=3)
-    found = replace(engine, reloaded=Imported(plan=plan, warnings=warned))
+    found = replace(engine, reloaded=Reloaded(added=1, unchanged=3, warnings=("f.yml:1:2: warning: x",)))
     status, told = asked(found)
     assert (status, told) == (
         200,
-        {"added": 1, "changed": 0, "removed": 0, "unchanged": 3, "warnings": [str(flaw) for flaw in warned]},
+        {"added": 1, "changed": 0, "removed": 0, "unchanged": 3, "warnings": ["f.yml:1:2: warning: x"]},
     )
     assert found.reloads == [False]
 

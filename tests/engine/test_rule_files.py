@@ -11,6 +11,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.importing import ImportRefusedError
+from engine.reloading import AlertmanagerFile, Reloading
 from engine.rule_files import ORIGIN, RuleFiles
 from engine.service import Service, build
 from engine.settings import load
@@ -34,6 +35,10 @@ def rules(database: Database) -> list[Rule]:
 
 def names(database: Database) -> list[str]:
     return sorted(rule.name for rule in rules(database))
+
+
+def reloading(files: RuleFiles) -> Reloading:
+    return Reloading(files, AlertmanagerFile(database=files.database, file=None, environment={}))
 
 
 @pytest.fixture
@@ -90,20 +95,20 @@ def test_a_file_with_a_mistake_or_none_at_all_leaves_what_stands(database: Datab
     file.unlink()
     with pytest.raises(ImportRefusedError):
         files.reload(force=True)
-    files.reload_and_tell()
+    reloading(files).reload_and_tell()
     assert names(database) == ["a"]
 
 
 def test_without_files_a_reload_is_nothing(database: Database) -> None:
     files = RuleFiles(database, [])
-    files.reload_and_tell()
-    assert (files.is_used, files.reload(force=True).plan.is_empty) == (False, True)
+    reloading(files).reload_and_tell()
+    assert (reloading(files).is_used, files.reload(force=True).plan.is_empty) == (False, True)
 
 
 def test_a_tick_reads_the_files_only_when_somebody_asked(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "a.yml"
     file.write_text(group("g", "a"))
-    files = RuleFiles(database, [str(file)])
+    files = reloading(RuleFiles(database, [str(file)]))
     files.tick()
     assert names(database) == []
     files.ask()
@@ -120,7 +125,7 @@ def test_a_service_has_the_rules_of_the_files_from_its_start_and_reads_them_agai
         service.reload_soon()
         wait_until(lambda: names(service.database) == ["a", "b"], what="the rules to be read again", within=SOON)
         file.write_text(group("g", "a", "b", "c"))
-        assert len(service.reload().plan.added) == 1
+        assert service.reload().added == 1
 
 
 def test_a_service_starts_with_what_stands_when_its_files_are_wrong(tmp_path: Path) -> None:

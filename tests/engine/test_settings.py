@@ -314,7 +314,16 @@ def test_the_document_tells_the_true_default(variables: tuple[str, ...], default
     field = next(field for field, choices in names().items() if choices == variables)
     literal = re.fullmatch(r"`([^`]+)`", default)
     if literal is None:
-        own = {"API_KEYS", "EXTERNAL_LABELS", "EXTERNAL_URL", "HEARTBEAT_URL", "NODE", "RULE_FILES", "SECRET_KEY"}
+        own = {
+            "ALERTMANAGER_FILE",
+            "API_KEYS",
+            "EXTERNAL_LABELS",
+            "EXTERNAL_URL",
+            "HEARTBEAT_URL",
+            "NODE",
+            "RULE_FILES",
+            "SECRET_KEY",
+        }
         assert variables[0].removeprefix("TOCSIN_") in own
     else:
         assert getattr(load({variables[0]: literal[1]}), field) == getattr(load({}), field)
