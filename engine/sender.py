@@ -19,7 +19,7 @@ import structlog
 from engine.addressing import Addressing, Deliver, channel_named
 from engine.clock import Clock
 from engine.core import messages
-from engine.core.facts import Facts
+from engine.core.messages import Message
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
 from engine.core.retrying import GIVE_UP_AFTER, next_attempt
 from engine.delivery.addresses import Unconfigured, following
@@ -32,7 +32,7 @@ from engine.store.door import Connection
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.outbox import Parcel, Status
 from engine.telemetry import Metrics
-from rules.channels import Channel, ChannelKind
+from rules.channels import Channel
 from rules.errors import ChannelError
 
 BATCH: Final = 50
@@ -94,7 +94,9 @@ class Sender:
         if waiting is None or facts is None or look is None:
             return None
         channel = channel_named(waiting.target.channel, definitions)
-        body = waiting.rendered or _rendered(channel, self.present.renewed(facts, look))
+        kept = waiting.rendered
+        made = Message(body=kept) if kept else messages.message(channel, self.present.renewed(facts, look))
+        body = made.body
         began = self.clock.monotonic()
         with self.database.write() as connection:
             now = self.database.now(connection)
@@ -110,7 +112,7 @@ class Sender:
                 outbox.give_back(connection, parcel, self.holder())
             return None
         outcome = self._deliver(channel, body, parcel, earlier)
-        self._conclude(parcel, outcome, channel)
+        self._conclude(parcel, outcome, channel, made.problems)
         return outcome
 
     def _deliver(self, channel: Channel | None, body: bytes, parcel: Parcel, earlier: str | None) -> Outcome:
@@ -125,7 +127,7 @@ class Sender:
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=address.reason)
         return self.deliver(following(address, earlier), body, parcel.target.recipient, self.deadline)
 
-    def _conclude(self, parcel: Parcel, outcome: Outcome, channel: Channel | None) -> None:
+    def _conclude(self, parcel: Parcel, outcome: Outcome, channel: Channel | None, problems: Sequence[str]) -> None:
         with self.database.write() as connection:
             now = self.database.now(connection)
             match outcome:
@@ -135,7 +137,7 @@ class Sender:
                     note = self._failed(connection, parcel, outcome, _full_until(connection, channel, now), now)
                 case _:
                     assert_never(outcome)
-            ledger.write(connection, [_attempt(parcel, outcome, note, now)])
+            ledger.write(connection, [_attempt(parcel, outcome, note, now, problems)])
         self._measure("unknown" if channel is None else channel.kind.value, outcome, note)
         self._report(parcel, outcome, note)
 
@@ -209,16 +211,6 @@ class Sender:
         self.wake()
 
 
-def _rendered(channel: Channel | None, facts: Facts) -> bytes:
-    """The message's bytes; one that cannot be rendered is still sent, in a plain form that says so."""
-    kind = ChannelKind.LOG if channel is None else channel.kind
-    settings = {} if channel is None else channel.settings
-    try:
-        return messages.render(kind, facts, settings)
-    except ValueError as problem:
-        return messages.plain(kind, facts, str(problem))
-
-
 def _has_leave(connection: Connection, channel: Channel | None, now: datetime) -> bool:
     """Whether the channel's own limit lets a message go now, which is then counted."""
     if channel is None or channel.rate_limit is None:
@@ -255,7 +247,7 @@ def _deferral(parcel: Parcel, until: datetime, now: datetime) -> Entry:
     )
 
 
-def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime) -> Entry:
+def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime, problems: Sequence[str]) -> Entry:
     detail: dict[str, object] = {
         "outbox_id": parcel.id,
         "channel": parcel.target.channel,
@@ -263,6 +255,7 @@ def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime) -> Entr
         "attempt": parcel.attempts,
         "reason": parcel.reason,
         "detail": outcome.detail,
+        **({"message": list(problems)} if problems else {}),
     }
     if isinstance(outcome, Failed):
         detail |= {"failure": outcome.reason.value, "given_up_after": str(GIVE_UP_AFTER) if note == "dead" else None}

@@ -129,7 +129,7 @@ class Trials:
             group_labels=labels.subset([ALERTNAME]),
             alerts=(alert,),
         )
-        body = messages.render(channel.kind, facts, channel.settings)
+        body = messages.message(channel, facts).body
         outcomes = [self.deliver(address, body, recipient, self.deadline) for recipient in recipients(address)]
         return next((one for one in outcomes if not isinstance(one, Delivered)), outcomes[-1])
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_ZERO: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""The instant of a time nobody has set."""
 _MONTHS: Final = (
     "January February March April May June July August September October November December".split()  # noqa: SIM905 - one line reads better
 )
@@ -35,8 +38,25 @@ class GoDuration:
             "Minutes": lambda: self.nanoseconds / 60e9,
             "Seconds": self.seconds,
             "Milliseconds": lambda: int(self.nanoseconds / 1e6),
+            "Abs": lambda: GoDuration(abs(self.nanoseconds)),
         }
+        if field in ("Round", "Truncate"):
+            return _Method(self.rounded if field == "Round" else self.truncated).call
         return _Method(methods[field]).call
+
+    def truncated(self, to: object) -> GoDuration:
+        """The span without what is no whole multiple of `to`."""
+        size = _span(to).nanoseconds
+        return (
+            self
+            if size <= 0
+            else GoDuration(int(math.copysign(abs(self.nanoseconds) // size * size, self.nanoseconds)))
+        )
+
+    def rounded(self, to: object) -> GoDuration:
+        """The nearest multiple of `to`, halves away from zero."""
+        half = _span(to).nanoseconds // 2
+        return GoDuration(self.nanoseconds + (half if self.nanoseconds >= 0 else -half)).truncated(to)
 
     def seconds(self) -> float:
         return self.nanoseconds / 1e9
@@ -56,7 +76,7 @@ class GoDuration:
 
 @dataclass(frozen=True, slots=True)
 class GoTime:
-    """An instant in UTC that prints as Go's time.Time does: `2015-06-23 13:19:44.128 +0000 UTC`."""
+    """An instant that prints as Go's time.Time does, in the zone of `moment`: `2015-06-23 13:19:44.128 +0000 UTC`."""
 
     moment: datetime
 
@@ -71,7 +91,17 @@ class GoTime:
             "String": self.__str__,
             "Format": self.format,
             "Unix": lambda: (moment - _EPOCH) // timedelta(seconds=1),
-            "UTC": lambda: self,
+            "UnixMilli": lambda: (moment - _EPOCH) // timedelta(milliseconds=1),
+            "UnixNano": lambda: (moment - _EPOCH) // timedelta(microseconds=1) * 1000,
+            "UTC": lambda: GoTime(moment.astimezone(UTC)),
+            "Local": lambda: GoTime(moment.astimezone(UTC)),
+            "IsZero": lambda: moment == _ZERO,
+            "Sub": lambda other: GoDuration((moment - _time(other).moment) // timedelta(microseconds=1) * 1000),
+            "Add": lambda span: GoTime(moment + timedelta(microseconds=_span(span).nanoseconds // 1000)),
+            "Before": lambda other: moment < _time(other).moment,
+            "After": lambda other: moment > _time(other).moment,
+            "Equal": lambda other: moment == _time(other).moment,
+            "YearDay": lambda: moment.timetuple().tm_yday,
             "Year": lambda: moment.year,
             "Month": lambda: _MONTHS[moment.month - 1],
             "Day": lambda: moment.day,
@@ -101,8 +131,14 @@ class GoTime:
         days = {"01": f"{moment:%m}", "1": f"{moment.month}", "02": f"{moment:%d}", "2": f"{moment.day}"}
         clock = {"15": f"{moment:%H}", "03": f"{hour:02d}", "3": f"{hour}", "04": f"{moment:%M}", "05": f"{moment:%S}"}
         bare = {"4": f"{moment.minute}", "5": f"{moment.second}", "_2": f"{moment.day:2d}"}
-        names = {"January": month, "Jan": month[:3], "Monday": day, "Mon": day[:3], "MST": "UTC"}
-        zones = {"Z07:00": "Z", "-07:00": "+00:00", "-0700": "+0000", "-07": "+00"}
+        offset = f"{moment:%z}"[:5]
+        apart = f"{offset[:3]}:{offset[3:]}"
+        named = moment.tzname() or ""
+        names = {"January": month, "Jan": month[:3], "Monday": day, "Mon": day[:3]}
+        zones = {"Z07:00": "Z" if offset == "+0000" else apart, "-07:00": apart, "-0700": offset, "-07": offset[:3]}
+        zones["MST"] = (
+            "UTC" if named.startswith("UTC") and offset == "+0000" else offset if named.startswith("UTC") else named
+        )
         halves = {"PM": "PM" if moment.hour >= 12 else "AM", "pm": "pm" if moment.hour >= 12 else "am"}
         return (numbers | days | clock | bare | names | zones | halves)[token]
 
@@ -121,6 +157,21 @@ class _Method:
 
     def call(self, *arguments: object) -> object:
         return self.function(*arguments)
+
+
+def _time(value: object) -> GoTime:
+    if not isinstance(value, GoTime):
+        raise TypeError(f"wrong type of argument; expected a time, got {value!r:.40}")
+    return value
+
+
+def _span(value: object) -> GoDuration:
+    """A duration; a bare number counts nanoseconds, as a constant does in Go."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return GoDuration(value)
+    if not isinstance(value, GoDuration):
+        raise TypeError(f"wrong type of argument; expected a duration, got {value!r:.40}")
+    return value
 
 
 def _decimal(number: int, power: int) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from inspect import Parameter, Signature, signature
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 import gotpl
 from gotpl.runtime.sync_vm import _builtin_functions  # the only way to wrap Go's own printf
@@ -32,11 +32,11 @@ _STATE: Final = "tocsin"
 _PLAIN: Final = r"[^\"'`\\/{}]*"
 _ACTION: Final = re.compile(rf"{{{{{_PLAIN}(?:\"{_PLAIN}\"{_PLAIN})*}}}}")
 """An action without anything that could hide its end: no comment, no escape, no other quotes, no brace in a text."""
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
+SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _OCTAL: Final = re.compile(r"(?<![0-9A-Za-z_.])0[0-7_]{12}")
 """A number for which gotpl's lexer takes twice as long with each digit. Found in a string or a text it does no harm; it is
 refused there as well, because only the lexer itself knows where a string ends."""
-_FAILURES: Final = (
+FAILURES: Final = (
     gotpl.TemplateError,
     ArithmeticError,
     AttributeError,
@@ -90,10 +90,10 @@ def render(template: str, data: TemplateData) -> str:
     compiled = _compiled(template) if data.route_label is None else _compiled_of_route(template)
     try:
         text: str = compiled.render(_Root(data))
-    except _FAILURES as error:
-        raise _told(error) from error
+    except FAILURES as error:
+        raise told(error) from error
     # `printf "%c" 0xd800` makes half a surrogate pair, which no database and no service takes; Go prints this instead.
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
+    return SURROGATES.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def render_or_error(template: str, data: TemplateData) -> str:
@@ -126,7 +126,7 @@ def _actions_parse(template: str) -> bool:
     Parsing takes a millisecond, and a thousand rules differ in little but their text.
     """
     actions = _ACTION.findall(template)
-    odd = len(template) > MAX_TEMPLATE or _SURROGATES.search(template) or _OCTAL.search(template)
+    odd = len(template) > MAX_TEMPLATE or SURROGATES.search(template) or _OCTAL.search(template)
     if odd or len(actions) != template.count("{{"):
         return False
     try:
@@ -159,18 +159,18 @@ def _compile(template: str, known: Mapping[str, Callable[..., object]]) -> gotpl
             sandbox=gotpl.SandboxPolicy(allow_functions=known, allow_custom_lookup=True),
             budget=budget(template),
         )
-    except _FAILURES as error:
-        raise _told(error) from error
+    except FAILURES as error:
+        raise told(error) from error
 
 
-def _told(error: Exception) -> TemplateError:
-    """The failure with its place in the user's own text, which begins after the preamble."""
+def told(error: Exception, before: int = len(_PREAMBLE)) -> TemplateError:
+    """The failure with its place in the user's own text, which begins after `before` characters of ours."""
     line, column = getattr(error, "line", None), getattr(error, "column", None)
     text = str(getattr(error, "message", error) or type(error).__name__)[:300]
     if line is None or column is None:
         return TemplateError(text)
     text = text.removeprefix(f"template:{line}:{column}: ")
-    return TemplateError(text, line=line, column=column - (len(_PREAMBLE) if line == 1 else 0))
+    return TemplateError(text, line=line, column=column - (before if line == 1 else 0))
 
 
 class _Root:
@@ -204,21 +204,29 @@ class _Root:
 # --- the functions, each counted ---
 
 
-def _begin(context: gotpl.RenderContext) -> str:
+def begin(context: gotpl.RenderContext) -> str:
     """Runs first, where the root is still ours, and keeps the surroundings for the functions called later."""
     _surroundings(context)
     return ""
 
 
+@runtime_checkable
+class Rooted(Protocol):
+    """A root of ours, which knows what its functions may see."""
+
+    @property
+    def surroundings(self) -> Surroundings: ...
+
+
 def _surroundings(context: gotpl.RenderContext) -> Surroundings:
     def first() -> Surroundings:
-        assert isinstance(context.root, _Root)
+        assert isinstance(context.root, Rooted)
         return context.root.surroundings
 
     return context.state(_STATE, first)
 
 
-def _counted(function: Function, *, bound: bool) -> gotpl.ContextFunction:
+def counted(function: Function, *, bound: bool) -> gotpl.ContextFunction:
     """The function as gotpl calls it: what goes in and what comes out is charged to the rendering."""
 
     def call(context: gotpl.RenderContext, *arguments: object) -> object:
@@ -235,20 +243,20 @@ def _counted(function: Function, *, bound: bool) -> gotpl.ContextFunction:
     return gotpl.ContextFunction(sync=call)
 
 
-def _printf(layout: object, *values: object) -> object:
+def printf(layout: object, *values: object) -> object:
     if isinstance(layout, str):
         check_widths(layout, values)
     return _GO["printf"](layout, *values)
 
 
 _GO: Final = _builtin_functions("go")
-_GROWING: Final = {name: _GO[name] for name in ("print", "println", "html", "js", "urlquery")}
+GROWING: Final = {name: _GO[name] for name in ("print", "println", "html", "js", "urlquery")}
 """Go's own functions that make text; the others only look, or return a part of what they are given."""
 
 _FUNCTIONS: Final[Mapping[str, Callable[..., object]]] = {
-    "_begin": gotpl.ContextFunction(sync=_begin),
-    **{name: _counted(function, bound=False) for name, function in {**_GROWING, **PURE, "printf": _printf}.items()},
-    **{name: _counted(function, bound=True) for name, function in BOUND.items()},
+    "_begin": gotpl.ContextFunction(sync=begin),
+    **{name: counted(function, bound=False) for name, function in {**GROWING, **PURE, "printf": printf}.items()},
+    **{name: counted(function, bound=True) for name, function in BOUND.items()},
 }
 
 

@@ -16,9 +16,10 @@ from engine.delivery import custody, references
 from engine.delivery.addresses import Unconfigured, address
 from engine.delivery.sealing import is_sealed
 from engine.store.channel_state import ChannelState
-from rules import durations
+from rules import durations, message_parts
 from rules.channels import MOST_MESSAGES, Channel, ChannelKind, RateLimit, check_rate_limit
 from rules.errors import ChannelError
+from rules.problems import Problem, Severity
 
 REDACTED: Final = "[redacted]"
 is_reference: Final = references.is_reference
@@ -83,7 +84,7 @@ class ChannelIn(Input):
         """The channel declared, under this name, its new secrets in clear.
 
         Raises ChannelError when there is no stored secret to keep, when a secret nobody gave again would be sent to another
-        place than before, and for a text that looks sealed.
+        place than before, for a text that looks sealed, and for a template that cannot be used.
         """
         _refuse_tokens(self)
         stands = before or Channel(name=name, kind=self.kind, origin="api")
@@ -91,6 +92,8 @@ class ChannelIn(Input):
         kept = stands if stands.kind is self.kind else Channel(name=name, kind=self.kind)
         settings = {setting: _kept(setting, value, kept.settings) for setting, value in self.settings.items()}
         _refuse_moving(self, kept, settings, environment)
+        for problem in message_parts.wrong(self.kind, self.templates):
+            raise problem
         return replace(
             stands,
             kind=self.kind,
@@ -119,7 +122,7 @@ class ChannelStatusOut(Output):
 class ChannelOut(Output):
     """A channel as it stands; `url` is its reference, null when it is unset or is itself the secret.
 
-    `problems` names every secret that stands in the database in clear.
+    `problems` names every secret that stands in the database in clear, and every template that cannot be used.
     """
 
     model_config = example({**_EXAMPLE, "origin": "api", "version": 1, "status": _STATUS_EXAMPLE, "problems": []})
@@ -190,10 +193,16 @@ def described(channel: Channel, state: ChannelState | None, environment: Mapping
     limit = channel.rate_limit
     limited = None if limit is None else RateLimitIn.model_construct(messages=limit.messages, per=limit.per)
     values: dict[str, Any] = {**document(channel), "kind": channel.kind, "rate_limit": limited}
-    problems = ProblemOut.all_of(custody.channel_warnings(channel, environment))
+    problems = ProblemOut.all_of((*custody.channel_warnings(channel, environment), *_unusable(channel)))
     return ChannelOut.model_construct(
         **values, origin=channel.origin, version=channel.version, status=status, problems=problems
     )
+
+
+def _unusable(channel: Channel) -> tuple[Problem, ...]:
+    """The templates that cannot be used, which plain SQL may hold: a default stands in the place of each."""
+    found = message_parts.wrong(channel.kind, channel.templates)
+    return tuple(Problem(severity=Severity.ERROR, field=one.field or "templates", message=one.message) for one in found)
 
 
 def lack(channel: Channel, environment: Mapping[str, str]) -> str | None:

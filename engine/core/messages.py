@@ -7,6 +7,7 @@ other than the flush's, so the same facts always make the same bytes, and a retr
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from engine.core import (
@@ -19,31 +20,61 @@ from engine.core import (
 )
 from engine.core.facts import Facts
 from engine.core.messages_plain import plain
-from rules.channels import ChannelKind
+from engine.core.messages_templated import parts
+from rules.channels import Channel, ChannelKind
 
-__all__ = ["plain", "render"]
+__all__ = ["Message", "message", "plain", "render"]
 
 
-def render(kind: ChannelKind, facts: Facts, settings: Mapping[str, str]) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A payload, and what kept it from being as its channel wants it, each in a line."""
+
+    body: bytes
+    problems: tuple[str, ...] = ()
+
+
+def message(channel: Channel | None, facts: Facts) -> Message:
+    """What the channel is sent of the facts; without one, what the log is told.
+
+    It never fails: where a template does, the default of that part stands in its place, and a note says so. Where all of it
+    does, a plain form goes out.
+    """
+    if channel is None:
+        return Message(body=render(ChannelKind.LOG, facts, {}))
+    made = parts(channel.kind, facts, channel.templates)
+    noted = replace(facts, notes=(*made.problems, *facts.notes)) if made.problems else facts
+    note = {"note": "; ".join(made.problems)} if made.problems else {}
+    try:
+        body = render(channel.kind, noted, channel.settings, {**made.texts, **note})
+    except ValueError as problem:
+        return Message(body=plain(channel.kind, facts, str(problem)), problems=(*made.problems, str(problem)))
+    return Message(body=body, problems=made.problems)
+
+
+def render(
+    kind: ChannelKind, facts: Facts, settings: Mapping[str, str], texts: Mapping[str, str] | None = None
+) -> bytes:
     """The payload for a channel of this kind.
 
     JSON for slack (chat.postMessage), pagerduty (Events v2 without routing_key), webhook (Alertmanager's version 4), email
     ({subject, text, html, headers}) and apprise ({title, body, type}); a line of text for log. `settings` are the channel's,
-    references unresolved.
+    references unresolved; `texts` are the parts its templates have made.
     ChannelError when a setting that shapes the message makes no sense.
     """
+    own = texts or {}
     match kind:
         case ChannelKind.SLACK:
-            return messages_slack.render(facts)
+            return messages_slack.render(facts, own)
         case ChannelKind.PAGERDUTY:
-            return messages_pagerduty.render(facts)
+            return messages_pagerduty.render(facts, own)
         case ChannelKind.EMAIL:
-            return messages_email.render(facts)
+            return messages_email.render(facts, own)
         case ChannelKind.WEBHOOK:
-            return messages_webhook.render(facts, settings)
+            return messages_webhook.render(facts, settings, own)
         case ChannelKind.APPRISE:
-            return messages_apprise.render(facts)
+            return messages_apprise.render(facts, own)
         case ChannelKind.LOG:
-            return messages_log.render(facts)
+            return messages_log.render(facts, own)
         case _:
             assert_never(kind)

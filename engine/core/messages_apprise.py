@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from engine.core.facts import Facts
@@ -20,10 +21,20 @@ from engine.core.messages_text import (
 )
 
 TITLE_LIMIT: Final = 250
+_TITLES: Final = ("title", "subject", "summary")
+_BODIES: Final = ("text", "description", "message", "state_message")
+_NONE: Final[Mapping[str, str]] = {}
 
 
-def render(facts: Facts) -> bytes:
-    """JSON of `title`, `body` and `type`, which is Apprise's word for it: failure while anything fires, else success."""
+def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
+    """JSON of `title`, `body` and `type`, which is Apprise's word for it: failure while anything fires, else success.
+
+    `texts` are parts in words of one's own, under any of the names the receivers of Alertmanager have for them.
+    """
+    head = _first(texts, _TITLES) or title(facts)
+    own = _first(texts, _BODIES)
+    if own:
+        return message(facts, head, "\n".join((own, *(one_line(note, 500) for note in facts.notes[:5]))))
     shown = facts.alerts[:SHOWN_ALERTS]
     told = told_once(facts)
     lines = [
@@ -33,7 +44,11 @@ def render(facts: Facts) -> bytes:
     if len(shown) == 1:
         lines.append(clean(description(shown[0]))[:2000])
     parts = [*lines, unshown(facts, len(shown)), *(one_line(note, 500) for note in facts.notes[:5])]
-    return message(facts, title(facts), "\n".join(part for part in parts if part))
+    return message(facts, head, "\n".join(part for part in parts if part))
+
+
+def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((texts[name] for name in names if texts.get(name, "").strip()), "")
 
 
 def message(facts: Facts, head: str, text: str) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from html import escape
 from typing import Final
 
@@ -40,15 +41,19 @@ _COLOURS: Final = {
 }
 _RESOLVED: Final = "#2f7d32"
 _FONT: Final = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
+_NONE: Final[Mapping[str, str]] = {}
 _SAFE_KEY: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
-def render(facts: Facts) -> bytes:
+def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
+    """The mail in bytes; `texts` are parts in words of one's own. Who says the text and not the HTML is shown as text."""
     root = thread_root(facts.dedup_key)
+    notes = "".join(f"\n\nNote: {one_line(note, 300)}" for note in facts.notes[:5])
+    shown = "".join(f"<p>{escape(note.strip())}</p>" for note in notes.split("\n\n")[1:])
     body = {
-        "subject": subject(facts),
-        "text": text(facts),
-        "html": html(facts),
+        "subject": one_line(texts.get("subject") or subject(facts), 900),
+        "text": texts["text"] + notes if texts.get("text") else text(facts),
+        "html": texts["html"] + shown if texts.get("html") else "" if texts.get("text") else html(facts),
         "headers": {"References": root, "In-Reply-To": root},
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()

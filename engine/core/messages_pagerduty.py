@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Final
 
 from engine.core.facts import AlertFacts, Facts
@@ -24,6 +25,7 @@ from engine.core.messages_text import (
     worst_severity,
 )
 from rules.labels import ALERTNAME
+from rules.message_parts import DETAILS
 
 EVENT_LIMIT: Final = 512_000
 """Bytes PagerDuty takes of one event."""
@@ -33,6 +35,8 @@ _ROUTING_KEY: Final = 300
 """Bytes kept free for the routing key, which is added at the moment of sending."""
 _REMOVED: Final = "Custom details have been removed because the original event exceeds the maximum size of 512KB"
 
+_NONE: Final[Mapping[str, str]] = {}
+
 Json = dict[str, object]
 
 
@@ -41,25 +45,27 @@ def dedup_key(key: str) -> str:
     return clean(key) if len(key) <= KEY_LIMIT else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
-def render(facts: Facts) -> bytes:
-    body = _encoded(facts, details(facts))
+def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
+    """The event in bytes; `texts` are parts in words of one's own, `details.NAME` a custom detail."""
+    own: Json = {name.removeprefix(DETAILS): text for name, text in texts.items() if name.startswith(DETAILS)}
+    body = _encoded(facts, details(facts) | own, texts)
     if len(body) <= EVENT_LIMIT - _ROUTING_KEY:
         return body
-    return _encoded(facts, {"error": _REMOVED, **_counts(facts)})
+    return _encoded(facts, {"error": _REMOVED, **_counts(facts)}, texts)
 
 
-def _encoded(facts: Facts, custom_details: Json) -> bytes:
-    return json.dumps(event(facts, custom_details), ensure_ascii=False, allow_nan=False).encode()
+def _encoded(facts: Facts, custom_details: Json, texts: Mapping[str, str]) -> bytes:
+    return json.dumps(event(facts, custom_details, texts), ensure_ascii=False, allow_nan=False).encode()
 
 
-def event(facts: Facts, custom_details: Json) -> Json:
+def event(facts: Facts, custom_details: Json, texts: Mapping[str, str] = _NONE) -> Json:
     """The whole event but for the routing key."""
     found: Json = {
         "event_action": "trigger" if facts.firing else "resolve",
         "dedup_key": dedup_key(facts.dedup_key),
-        "payload": _payload(facts, custom_details),
-        "client": "Tocsin",
-        "client_url": web_address(facts.external_url),
+        "payload": _payload(facts, custom_details) | _own_payload(texts),
+        "client": one_line(texts.get("client") or "Tocsin", 250),
+        "client_url": web_address(texts.get("client_url") or facts.external_url),
         "links": _links(facts),
     }
     return {name: value for name, value in found.items() if value}
@@ -79,6 +85,18 @@ def _payload(facts: Facts, custom_details: Json) -> Json:
         "custom_details": custom_details,
     }
     return {name: value for name, value in pairs.items() if value}
+
+
+def _own_payload(texts: Mapping[str, str]) -> Json:
+    """The fields templates say; one that came out empty is no field, and a severity is one of PagerDuty's four."""
+    own: Json = {
+        name: one_line(texts[name], 250) for name in ("class", "component", "group", "source") if texts.get(name)
+    }
+    if texts.get("description"):
+        own["summary"] = one_line(texts["description"], 1024)
+    if texts.get("severity"):
+        own["severity"] = level(texts["severity"]).value
+    return own
 
 
 def _first(labels: dict[str, str], *names: str) -> str:

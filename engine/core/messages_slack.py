@@ -10,10 +10,11 @@ nobody, and backticks are replaced, so that they swallow no line that follows. L
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from engine.core.facts import AlertFacts, Facts
+from engine.core.messages_templated import let_go
 from engine.core.messages_text import (
     SHOWN_ALERTS,
     SHOWN_VALUE,
@@ -47,6 +48,13 @@ _LOUD: Final = frozenset({Reason.FIRST_NOTIFICATION, Reason.NEW_ALERTS, Reason.R
 REPLY: Final = "reply"
 """The key under which a payload carries its message for the thread, which is taken out before anything is posted."""
 
+_OF_ATTACHMENT: Final = frozenset(
+    ("title", "title_link", "text", "pretext", "color", "footer", "image_url", "thumb_url")
+)
+_OF_MESSAGE: Final = frozenset(("username", "icon_emoji", "icon_url"))
+_LIMITS: Final = {"title": 1024, "text": _TEXT_LIMIT, "pretext": _TEXT_LIMIT}
+_NONE: Final[Mapping[str, str]] = {}
+
 Json = dict[str, object]
 
 
@@ -55,8 +63,24 @@ def escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "ˋ")
 
 
-def payload(facts: Facts) -> Json:
-    """The body of chat.postMessage or an incoming webhook, without channel and token."""
+def payload(facts: Facts, texts: Mapping[str, str] = _NONE) -> Json:
+    """The body of chat.postMessage or an incoming webhook, without channel and token; `texts` are parts in words of one's own."""
+    made = _standard(facts)
+    if not texts:
+        return made
+    (attachment,) = made.pop("attachments")
+    own = {name: let_go(text, _LIMITS.get(name, 3000)) for name, text in texts.items()}
+    if "text" in own:
+        attachment = {name: value for name, value in attachment.items() if name != "fields"}
+        own["text"] = "\n".join(part for part in (own["text"], *_notes(facts)) if part)
+    attachment |= {name: text for name, text in own.items() if name in _OF_ATTACHMENT}
+    shown = one_line(own.get("message_text") or own.get("title") or str(made["text"]), 3000)
+    attachment["fallback"] = own.get("fallback") or shown
+    whole = {name: text for name, text in own.items() if name in _OF_MESSAGE and text}
+    return {"text": shown, **whole, "attachments": [{name: value for name, value in attachment.items() if value}]}
+
+
+def _standard(facts: Facts) -> dict[str, Any]:
     head = title(facts)
     told = shared_headline(facts)
     text = escape(one_line(f"{head}: {told}" if told else head, 500))
@@ -79,13 +103,12 @@ def reply(facts: Facts) -> Json:
     told = told_once(facts)
     lines = [_line(alert, told) for alert in facts.alerts[:SHOWN_ALERTS]]
     head = f"*{escape(title(facts))}* — {escape(one_line(facts.reason, 80))}"
-    notes = [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
-    text = "\n".join(part for part in (head, *lines, unshown(facts, len(lines)), *notes) if part)
+    text = "\n".join(part for part in (head, *lines, unshown(facts, len(lines)), *_notes(facts)) if part)
     return {"text": text, "reply_broadcast": bool(facts.firing) and facts.reason in _LOUD, "unfurl_links": False}
 
 
-def render(facts: Facts) -> bytes:
-    return json.dumps(payload(facts) | {REPLY: reply(facts)}, ensure_ascii=False, allow_nan=False).encode()
+def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
+    return json.dumps(payload(facts, texts) | {REPLY: reply(facts)}, ensure_ascii=False, allow_nan=False).encode()
 
 
 def colour(facts: Facts) -> str:
@@ -127,8 +150,11 @@ def _text(facts: Facts) -> str:
         if sum(map(len, blocks)) + len(block) > _TEXT_LIMIT:
             break
         blocks.append(block)
-    notes = [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
-    return "\n".join(part for part in (*blocks, unshown(facts, len(blocks)), *notes) if part)
+    return "\n".join(part for part in (*blocks, unshown(facts, len(blocks)), *_notes(facts)) if part)
+
+
+def _notes(facts: Facts) -> list[str]:
+    return [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
 
 
 def _block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:

@@ -8,19 +8,25 @@ from collections.abc import Mapping
 from typing import Final
 
 from engine.core.facts import AlertFacts, Facts
-from engine.core.messages_text import clean, common, rfc3339
-from rules import route_labels
+from engine.core.messages_templated import rendered_route_labels
+from engine.core.messages_text import clean, common, one_line, rfc3339
 from rules.errors import ChannelError
-from rules.route_labels import GroupData
 
 STILL_FIRING: Final = "0001-01-01T00:00:00Z"
 """Go's zero time, which Alertmanager writes for an alert that has not ended."""
 
+_NONE: Final[Mapping[str, str]] = {}
+
 Json = dict[str, object]
 
 
-def render(facts: Facts, settings: Mapping[str, str]) -> bytes:
-    """The message of at most `settings.max_alerts` alerts; without it, or with 0, of all."""
+def render(facts: Facts, settings: Mapping[str, str], texts: Mapping[str, str] = _NONE) -> bytes:
+    """The message of at most `settings.max_alerts` alerts; without it, or with 0, of all.
+
+    A `payload` of one's own is all there is; a `note` on why it could not be made stands beside Alertmanager's keys.
+    """
+    if texts.get("payload"):
+        return texts["payload"].encode()
     limit = max_alerts(settings)
     kept = facts.alerts[: limit or None]
     body: Json = {
@@ -32,10 +38,11 @@ def render(facts: Facts, settings: Mapping[str, str]) -> bytes:
         "groupLabels": _pairs(facts.group_labels),
         "commonLabels": _pairs(common(alert.labels for alert in facts.alerts)),
         "commonAnnotations": _pairs(common(alert.annotations for alert in facts.alerts)),
-        "routeLabels": _pairs(_route_labels(facts)),
+        "routeLabels": _pairs(rendered_route_labels(facts)),
         "externalURL": clean(facts.external_url),
         "notification_reason": clean(facts.reason),
         "alerts": [_alert(alert) for alert in kept],
+        **({"note": one_line(texts["note"], 1000)} if texts.get("note") else {}),
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
 
@@ -58,18 +65,6 @@ def _alert(alert: AlertFacts) -> Json:
         "generatorURL": clean(alert.generator_url),
         "fingerprint": alert.fingerprint,
     }
-
-
-def _route_labels(facts: Facts) -> dict[str, str]:
-    group = GroupData(
-        receiver=facts.receiver,
-        status=facts.status,
-        group_labels=facts.group_labels,
-        common_labels=common(alert.labels for alert in facts.alerts),
-        common_annotations=common(alert.annotations for alert in facts.alerts),
-        external_url=facts.external_url,
-    )
-    return route_labels.render(facts.route_labels, group)
 
 
 def _pairs(pairs: Mapping[str, str]) -> dict[str, str]:
