@@ -168,7 +168,7 @@ def test_a_second_delivery_does_not_wait_for_the_first_ones_throttle() -> None:
         started = time.monotonic()
         for _ in range(5):
             assert isinstance(send(where, ChannelKind.PAGERDUTY), Delivered)
-    assert time.monotonic() - started < 2  # Apprise's own throttle would take 22 s.
+    assert time.monotonic() - started < 10  # Apprise's own throttle would take 22 s.
 
 
 def test_twelve_slow_endpoints_do_not_delay_another() -> None:
@@ -183,10 +183,10 @@ def test_twelve_slow_endpoints_do_not_delay_another() -> None:
         servers.append(slower)
         for _ in range(12):
             pool.submit(send, at(WEBHOOK, slower.url), WEBHOOK, deadline=timedelta(seconds=20))
-        assert all(waiting.acquire(timeout=5) for _ in range(12))
+        assert all(waiting.acquire(timeout=15) for _ in range(12))
         started = time.monotonic()
         assert pool.submit(send, at(WEBHOOK, fast.url), WEBHOOK).result() == Delivered(detail="HTTP 200")
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 10
         slower.stopping.set()
 
 

@@ -173,10 +173,10 @@ def test_a_redirect_is_an_error_that_names_its_target_without_secrets(status: in
 
 def test_a_dripping_answer_is_a_timeout() -> None:
     began = time.monotonic()
-    with ScriptedServer(lambda request: Response(body=vector(), drip=timedelta(seconds=0.1))) as server:
+    with ScriptedServer(lambda request: Response(body=vector(), drip=timedelta(seconds=0.2))) as server:
         error = refused_by(server, timeout=timedelta(seconds=0.3))
     assert (error.kind, error.message) == ("timeout", f"{server.url}: no complete answer within 0.3 s")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_an_answer_over_the_limit_is_too_large() -> None:
@@ -205,7 +205,7 @@ def test_a_refused_port_is_unavailable_at_once_and_hides_credentials(call: Calla
         call(prometheus)
     assert caught.value.kind is QueryErrorKind.UNAVAILABLE
     assert caught.value.message == f"http://{address}: [Errno 111] Connection refused"
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 def test_a_failure_met_while_another_is_handled_tells_its_own_cause() -> None:

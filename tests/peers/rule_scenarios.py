@@ -64,10 +64,10 @@ def with_labels(name: str, path: str, *rules: Declared, series: Mapping[str, str
 
 
 FUNCTIONS: Final = {
-    "first": '{{ query "METRIC" | first | value }}',
-    "label": '{{ query "METRIC" | first | label "host" }}[{{ query "METRIC" | first | label "nothing" }}]',
-    "strvalue": '[{{ query "METRIC" | first | strvalue }}]',
-    "field": '{{ with query "METRIC" }}{{ (first .).Value }} {{ (first .).Labels.host }}{{ end }}',
+    "first": '{{ query "METRIC" | sortByLabel "host" | first | value }}',
+    "label": '{{ with query "METRIC" | sortByLabel "host" | first }}{{ label "host" . }}[{{ label "nothing" . }}]{{ end }}',
+    "strvalue": '[{{ query "METRIC" | sortByLabel "host" | first | strvalue }}]',
+    "field": '{{ with query "METRIC" | sortByLabel "host" }}{{ (first .).Value }} {{ (first .).Labels.host }}{{ end }}',
     "sorted": '{{ range query "METRIC * 2" | sortByLabel "host" }}{{ .Labels.host }}={{ .Value }};{{ end }}',
     "nobody": '{{ range query "nothing" }}x{{ end }}{{ len (query "nothing") }}',
     "args": '{{ define "x" }}{{ .arg0 }}-{{ .arg1 }}{{ end }}{{ template "x" (args 1 "b") }}',

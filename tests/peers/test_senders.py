@@ -64,6 +64,13 @@ def firing(engine: EngineProcess) -> dict[str, dict[str, Any]]:
     return {one["labels"]["alertname"]: one for one in found}
 
 
+def noted(engine: EngineProcess) -> int:
+    """How many messages are known to have arrived."""
+    status, page = engine.get("/api/v1/notifications?outcome=sent")
+    assert status == 200, page
+    return len(page["items"])
+
+
 def test_alerts_of_prometheus_and_vmalert_fire_survive_our_power_cut_and_resolve(tmp_path: Path) -> None:
     told: list[tuple[str, str]] = []
 
@@ -104,6 +111,7 @@ def test_alerts_of_prometheus_and_vmalert_fire_survive_our_power_cut_and_resolve
                 both = {"FromPrometheus", "FromVmalert"}
                 wait_until(lambda: firing(engine).keys() == both, what="both alerts to fire", within=SOON)
                 wait_until(lambda: len(told) == 2, what="both to be told", within=SOON)
+                wait_until(lambda: noted(engine) == 2, what="that to be noted, or it may be told again", within=SOON)
                 before = firing(engine)
                 assert before["FromPrometheus"]["annotations"] == {"summary": "checkout fails"}
                 assert "/graph?g0.expr=error_rate" in before["FromPrometheus"]["generatorURL"]

@@ -21,6 +21,8 @@ INSERT INTO alert_rules (id, name, expr, for_seconds, keep_firing_for_seconds, n
 ('over', 'Over', 'level{of="over"} > 1', 0, 0, '["slack"]')"""
 TIMINGS: Final = "UPDATE routes SET group_wait_seconds = 1, group_interval_seconds = 8 WHERE id = 'root'"
 """A resolve waits for some seconds to be told, which is when the process dies."""
+LEASE: Final = "4s"
+"""A killed process keeps its rules for two thirds of it at least, so that slots are missed, one a second."""
 
 
 def levels(outside: Outside, **values: int) -> None:
@@ -66,7 +68,7 @@ def said(outside: Outside, name: str) -> list[str]:
 def test_the_next_process_goes_on_where_the_killed_one_was(outside: Outside) -> None:
     levels(outside, pending=5, firing=5, kept=5, over=5)
     outside.watched.prometheus.wait_for('level{of="over"} == 5')
-    with outside.engine(TOCSIN_LEASE="2s") as engine:
+    with outside.engine(TOCSIN_LEASE=LEASE) as engine:
         outside.sql(TIMINGS, RULES)
         wait_until(lambda: set(said(outside, "Over")) == {"firing"}, what="Over to be told", within=SOON)
         levels(outside, pending=5, firing=5, kept=0, over=0)
@@ -76,7 +78,7 @@ def test_the_next_process_goes_on_where_the_killed_one_was(outside: Outside) -> 
         assert states(engine) == {"pending": "pending", "firing": "firing", "kept": "firing", "over": "inactive"}
         assert said(outside, "Over") == ["firing"]
         engine.kill()
-    with outside.engine(TOCSIN_LEASE="2s", TOCSIN_NODE="another") as engine:
+    with outside.engine(TOCSIN_LEASE=LEASE, TOCSIN_NODE="another") as engine:
         wait_until(lambda: said(outside, "Over") == ["firing", "resolved"], what="its end to be told", within=SOON)
         # Flushes belong to nobody, so this may be told before the other's lease is over.
         wait_until(lambda: missed_of(outside, engine, "pending") > waiting[1], what="it to evaluate", within=SOON)

@@ -333,11 +333,11 @@ def test_a_template_that_asks_is_known(template: str, expected: bool) -> None:
     ],
 )
 def test_a_hostile_template_is_stopped_in_time(template: str, message: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     text = render_or_error(template, DATA)
     assert message in text
     assert len(text) <= MAX_OUTPUT
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 WORDS = """query first label value args match title toUpper humanize toTime toDuration printf print index slice len eq

@@ -106,6 +106,7 @@ class World:
     broken_on_purpose: bool = False
     really: frozenset[str] = frozenset()
     """The kinds of address that are really sent to, at a stand-in's."""
+    _due: dict[str, datetime | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.service = self._start()
@@ -164,12 +165,22 @@ class World:
         while self.clock.moment < end:
             ahead = self.clock.moment + LEAST_STEP if due is None or due <= self.clock.moment else due
             self.clock.moment = min(ahead, end)
-            due = self.tick()
+            due = self._go_on()
 
     def tick(self) -> datetime | None:
         """Every loop once, in the order of the data; answers when the next thing is due."""
-        moments = [loop.tick() for loop in self.service.loops]
-        return min((moment for moment in moments if moment is not None), default=None)
+        self._due.clear()
+        return self._go_on()
+
+    def _go_on(self) -> datetime | None:
+        """As `tick`, without the loops that nothing has woken and that have nothing due: they would find nothing to do."""
+        now = self.clock.moment
+        for loop in self.service.loops:
+            if loop.wake.is_set() or (self._due.get(loop.name, now) or now) <= now:
+                loop.wake.clear()
+                self._due[loop.name] = loop.tick()
+        woken = any(loop.wake.is_set() for loop in self.service.loops)
+        return now if woken else min((moment for moment in self._due.values() if moment is not None), default=None)
 
     @property
     def repairs(self) -> dict[str, float]:
