@@ -24,7 +24,7 @@ from rules.labels import METRIC_NAME, SEVERITY
 from rules.lints import Lint
 from rules.problems import Odd, Problem, Severity, check_rule
 from rules.promql_tree import Binary, Call, Matcher, Selector, Tree, children, tree
-from rules.rule import Rule
+from rules.rule import Language, Rule
 
 LOOK_BACK: Final = timedelta(days=1)
 """A series that is there now and then is no slip of the pen; this is how long it may be gone."""
@@ -159,8 +159,10 @@ class Live:
         """What the server's data make odd. `recorded` are series that rules of the same files will write."""
         ours = frozenset(recorded)
         for entry in entries:
+            rule = entry.declares
+            if isinstance(rule, Rule) and rule.language is not Language.PROMQL:
+                continue
             try:
-                rule = entry.declares
                 expression = tree(query.query_text(rule) if isinstance(rule, Rule) else rule.expr)
             except RulesError:
                 continue  # It does not parse, which is told elsewhere, or is too deep to reason about.

@@ -31,6 +31,10 @@ TENANT_HEADERS: Final[Mapping[DatasourceKind, tuple[str, ...]]] = {
 """How a server that keeps tenants apart is told the tenant, where it is not by `X-Scope-OrgID`; of two, parts of `1:2`."""
 PATHS: Final[Mapping[DatasourceKind, str]] = {DatasourceKind.LOKI: "/loki"}
 """What stands before `/api/v1/query` in the addresses of a kind."""
+ENDPOINTS: Final[Mapping[DatasourceKind, tuple[str, str]]] = {
+    DatasourceKind.VICTORIALOGS: ("/select/logsql/stats_query", "_time:1s | stats count() lines"),
+}
+"""Where a kind is asked that has no `/api/v1/query`, and a cheap query that it always answers."""
 PARAMS: Final[Mapping[DatasourceKind, Mapping[str, str]]] = {DatasourceKind.VICTORIAMETRICS: {"nocache": "1"}}
 """What a kind is asked besides. VictoriaMetrics would answer a query for now with what was known 30 s ago."""
 OURS: Final = frozenset(
@@ -158,6 +162,7 @@ class DatasourceClient:
             connect=CONNECT if len(self._datasource.urls) > 1 else None,
             tls=way.tls,
             params=PARAMS.get(self._datasource.kind),
+            endpoint=ENDPOINTS.get(self._datasource.kind),
         )
 
     def _way(self) -> Way:

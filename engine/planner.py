@@ -17,11 +17,11 @@ from typing import Final
 
 from engine.core import planning
 from engine.core.planning import Question, Request, Shared
-from rules import promql, query
+from rules import languages, query
 from rules.errors import RulesError
 from rules.query import Asked
+from rules.rule import Language, Rule
 from rules.rule import Plan as Sharing
-from rules.rule import Rule
 from rules.thresholds import Threshold
 
 BY_RULE: Final = "its `plan` is alone"
@@ -210,6 +210,8 @@ class Planner:
             return ""
         if rule.plan is Sharing.ALONE:
             return BY_RULE
+        if rule.language is not Language.PROMQL:
+            return f"it is written in {rule.language}, which only its server reads"
         text, error = self._experience.alone.get(rule.id, ("", ""))
         return f"its own query failed when it was asked together with others: {error}" if text == asked.text else ""
 
@@ -239,9 +241,9 @@ def _count(rule: Rule) -> Asked | None:
     try:
         left = query.left_side(rule)
         text = f"count({left}\n)"
-        if left is None:
+        if left is None or rule.language is Language.LOGSQL:
             return None
-        promql.check(text)
+        languages.check(text, rule.language)
     except RulesError:
         return None
     return Asked(text=text, lhs=text)

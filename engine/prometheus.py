@@ -67,11 +67,13 @@ class Prometheus:
     `url` may carry a path prefix and `user:password@`, which `auth` replaces. `workers` connections stay open between
     calls. `max_bytes` bounds one answer after decompression. `connect` bounds the opening of a connection more tightly than
     `timeout`. `params` are sent with every query. `hidden` are texts that no error repeats, even where the server does.
-    `resolver` says where names lead, and which addresses are refused. Raises ValueError for settings that can never work,
+    `resolver` says where names lead, and which addresses are refused. `endpoint` is for servers that answer as Prometheus
+    does elsewhere: the path of instant queries and a query that is always answered. Raises ValueError for settings that
+    can never work,
     naming the setting and never its secret.
     """
 
-    __slots__ = ("_address", "_connect", "_params", "_series", "_session")
+    __slots__ = ("_address", "_always", "_connect", "_instant", "_params", "_series", "_session")
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Prometheus:
         params: Mapping[str, str] | None = None,
         hidden: Sequence[str] = (),
         resolver: Resolver | None = None,
+        endpoint: tuple[str, str] | None = None,
     ) -> None:
         if workers < 1 or max_bytes < 1 or timeout < _MILLISECOND:
             raise ValueError("workers and max_bytes must be at least 1, timeout at least 1 ms")
@@ -112,11 +115,14 @@ class Prometheus:
         self._connect = PrometheusConnect(url=self._address, session=self._session, retry=Retry(0), method="POST")
         self._session.claim(self._address)
         self._series = recognition()
+        self._instant: Callable[..., Any] = (
+            self._connect.custom_query if endpoint is None else self._elsewhere(endpoint[0])
+        )
+        self._always = "vector(1)" if endpoint is None else endpoint[1]
 
     def query(self, expr: str, at: datetime) -> Answer:
         """The expression's value at `at` (aware, kept to the millisecond). Raises QueryError."""
-        document = self._ask(self._connect.custom_query, expr, params={"time": _timestamp(at)})
-        return instant_answer(document, self._series)
+        return instant_answer(self._ask(self._instant, expr, params={"time": _timestamp(at)}), self._series)
 
     def query_range(self, expr: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         """The expression's values at `start`, `start + step` … up to and including `end`, to the millisecond.
@@ -130,7 +136,7 @@ class Prometheus:
 
     def check(self) -> None:
         """Returns when queries are answered now, credentials included. Raises QueryError."""
-        instant_answer(self._ask(self._connect.custom_query, "vector(1)", params={}))
+        instant_answer(self._ask(self._instant, self._always, params={}))
 
     def build_info(self) -> str | None:
         """The server's version as it states it; `None` where it does not. Raises QueryError when it cannot be reached."""
@@ -151,6 +157,17 @@ class Prometheus:
     def close(self) -> None:
         """Closes the idle connections."""
         self._connect.close()
+
+    def _elsewhere(self, path: str) -> Callable[..., Any]:
+        """What the library does at `/api/v1/query`, at another path."""
+
+        def ask(query: str, *, params: Mapping[str, str]) -> object:
+            response = self._session.post(self._address + path, params={"query": query, **params})
+            if response.status_code != 200:
+                raise PrometheusApiClientException(f"HTTP Status Code {response.status_code}")
+            return response.json()["data"]["result"]
+
+        return ask
 
     def _ask(self, call: Callable[..., Any], *question: object, params: dict[str, str]) -> Document:
         try:

@@ -211,5 +211,5 @@ class Rota:
 
 def _decisive(rule: Rule) -> tuple[object, ...]:
     """All of the rule that its schedule hangs on; not its version, which a row replaced in a shell begins anew."""
-    asked = rule.expr, rule.metric_name, rule.condition, rule.threshold
+    asked = rule.expr, rule.language, rule.metric_name, rule.condition, rule.threshold
     return rule.datasource, rule.interval, rule.query_offset, *asked

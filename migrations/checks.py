@@ -109,6 +109,11 @@ def alert_rules(dialect: str) -> list[sa.CheckConstraint]:
     )
 
 
+def rule_languages() -> list[sa.CheckConstraint]:
+    """A rule's expression is in a language that some datasource is asked in."""
+    return _named({"language": _one_of("language", "promql", "logql", "logsql")})
+
+
 def severities(dialect: str) -> list[sa.CheckConstraint]:
     """A severity has a name, and a whole number for its rank."""
     rank = {"rank": _whole("rank", "IS NOT NULL", dialect)} if dialect == "sqlite" else {}

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from rules.rule import Language
+
 DEFAULT_DATASOURCE: Final = "default"
 """The datasource of every rule that names none; a fresh database has it."""
 
 
 class DatasourceKind(StrEnum):
-    """The servers a rule can ask; all of them answer Prometheus' query API."""
+    """The servers a rule can ask; all of them answer a query as Prometheus does, whatever it is written in."""
 
     PROMETHEUS = "prometheus"
     VICTORIAMETRICS = "victoriametrics"
@@ -20,6 +22,14 @@ class DatasourceKind(StrEnum):
     MIMIR = "mimir"
     LOKI = "loki"
     VICTORIALOGS = "victorialogs"
+
+    @property
+    def language(self) -> Language:
+        """What it is asked in."""
+        return _LANGUAGES.get(self, Language.PROMQL)
+
+
+_LANGUAGES: Final = {DatasourceKind.LOKI: Language.LOGQL, DatasourceKind.VICTORIALOGS: Language.LOGSQL}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from rules.errors import RulesError
 from rules.label_flow import Carried
 from rules.labels import SEVERITY
 from rules.promql_tree import Aggregate, Binary, Call, Number, Selector, Subquery, Tree, filters, is_scalar, tree, walk
-from rules.rule import Condition, Rule
+from rules.rule import Condition, Language, Rule
 from rules.value_range import Range
 
 
@@ -66,10 +66,12 @@ _Checks = Mapping[Lint, Callable[[], Iterator[Finding]]]
 def check(
     rule: Rule, chosen: Collection[Lint] = SURE, *, scrape_interval: timedelta | None = None
 ) -> tuple[Finding, ...]:
-    """What is odd about the rule, of the kinds that are chosen; nothing where its expression does not parse.
+    """What is odd about the rule, of the kinds that are chosen; nothing where it does not parse as PromQL.
 
     `scrape_interval` is how often its series get a sample, `None` where nobody knows.
     """
+    if rule.language is not Language.PROMQL:
+        return ()
     try:
         expression = tree(query.query_text(rule))
     except RulesError:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from rules import lints, promql, query, route_labels, routing, templates
+from rules import languages, lints, promql, query, route_labels, routing, templates
 from rules.errors import PromqlError, RouteError, RulesError
 from rules.labels import METRIC_NAME, SEVERITY
 from rules.lints import Finding, Lint
 from rules.routing import ROOT, Route
-from rules.rule import Condition, MissingSeries, NoData, Rule
+from rules.rule import Condition, Language, MissingSeries, NoData, Rule
 from rules.thresholds import Governance, Threshold, Why, breaches
 
 
@@ -117,8 +117,10 @@ def _comparison(rule: Rule) -> Iterator[Problem]:
 
 def _source(rule: Rule) -> Iterator[Problem]:
     if rule.expr is not None:
-        yield from _refusals("expr", promql.check, rule.expr)
+        yield from _refusals("expr", lambda text: languages.check(text, rule.language), rule.expr)
     if rule.metric_name is not None:
+        if rule.language is not Language.PROMQL:
+            yield _error("language", f"metric_name is a metric's, and {rule.language} asks logs; give expr instead")
         yield from _refusals("metric_name", promql.metric, rule.metric_name)
 
 

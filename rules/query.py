@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from rules import promql, thresholds
+from rules import languages, promql, thresholds
 from rules.errors import RuleError
 from rules.promql import Comparison
-from rules.rule import Condition, MissingSeries, NoData, Rule
+from rules.rule import Condition, Language, MissingSeries, NoData, Rule
 from rules.thresholds import Threshold
 
 UNSPLIT: Final = (
@@ -23,10 +23,12 @@ UNSPLIT: Final = (
 def comparison(rule: Rule) -> Comparison | None:
     """The rule as `left side, condition, threshold`; `None` for an expression that cannot be cut at a number.
 
+    An expression in another language than PromQL is one that cannot be cut.
+
     Raises RuleError for a rule without anything to ask, PromqlError for an expression that does not parse.
     """
     if rule.condition is None or rule.threshold is None:
-        return promql.split(_source(rule))
+        return languages.split(rule, _source(rule))
     return Comparison(lhs=_source(rule), condition=rule.condition, threshold=rule.threshold)
 
 
@@ -40,8 +42,10 @@ def left_side(rule: Rule) -> str | None:
 
 
 def watched(rule: Rule) -> bool:
-    """Whether the rule wants to know which series its left side returns, past the threshold or not."""
-    return rule.no_data is not NoData.OK or rule.missing_series is not MissingSeries.RESOLVE
+    """Whether the rule needs all that its left side returns, past the threshold or not: to know which series there are, or
+    because the server cannot compare them with its threshold.
+    """
+    return _unasked(rule) or rule.no_data is not NoData.OK or rule.missing_series is not MissingSeries.RESOLVE
 
 
 def asks_all(rule: Rule) -> bool:
@@ -55,12 +59,14 @@ def asks_all(rule: Rule) -> bool:
 def query_text(rule: Rule) -> str:
     """The query that returns exactly the series for which the rule is active: an `expr` alone as it was written.
 
+    In LogsQL, which cannot compare what it returned with a number, it returns all series of which those are some.
+
     Raises RuleError and PromqlError as `comparison` does.
     """
     if rule.condition is None or rule.threshold is None:
-        promql.check(_source(rule))
+        languages.check(_source(rule), rule.language)
         return _source(rule)
-    return promql.compared(_source(rule), rule.condition, rule.threshold)
+    return languages.compared(_source(rule), rule.condition, rule.threshold, rule.language) or _source(rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +101,19 @@ def question(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: d
     loosest = None if watched(rule) else _bound(cut, rows, since=since, until=until)
     if loosest is None:
         return Asked(text=cut.lhs, lhs=cut.lhs, whole=True)
-    own = query_text(rule) if not rows else promql.compared(cut.lhs, cut.condition, loosest)
-    return Asked(text=own, lhs=cut.lhs, condition=cut.condition, bound=loosest)
+    # A rule whose server cannot compare is watched, so there is such a query.
+    compared = languages.compared(cut.lhs, cut.condition, loosest, rule.language) if rows else None
+    text = compared or query_text(rule)
+    return Asked(text=text, lhs=cut.lhs, condition=cut.condition, bound=loosest)
 
 
 def asked(rule: Rule, rows: Iterable[Threshold], *, since: datetime, until: datetime) -> str:
     """The `question` as one query. Raises RuleError and PromqlError as `comparison` does."""
     return question(rule, rows, since=since, until=until).text
+
+
+def _unasked(rule: Rule) -> bool:
+    return rule.language is Language.LOGSQL and rule.condition is not None
 
 
 def _bound(cut: Comparison, rows: Sequence[Threshold], *, since: datetime, until: datetime) -> float | None:

@@ -1,7 +1,7 @@
 """The alerting rule as people declare it, and the query it asks.
 
-A rule is `metric_name condition threshold`, or a full PromQL `expr` with its own comparison, or an `expr` with `condition`
-and `threshold` beside it. Names are Prometheus' words; YAML `for` is `hold` in Python.
+A rule is `metric_name condition threshold`, or a full `expr` (PromQL unless `language` says else) with its own
+comparison, or an `expr` with `condition` and `threshold` beside it. Names are Prometheus' words; YAML `for` is `hold` in Python.
 """
 
 from __future__ import annotations
@@ -55,6 +55,14 @@ class Plan(StrEnum):
     ALONE = "alone"
 
 
+class Language(StrEnum):
+    """What a rule's `expr` is written in: PromQL, Loki's LogQL or VictoriaLogs' LogsQL."""
+
+    PROMQL = "promql"
+    LOGQL = "logql"
+    LOGSQL = "logsql"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One alerting rule. `None` for `interval` and `query_offset` means the engine's default; `limit` 0 means none.
@@ -67,6 +75,7 @@ class Rule:
     group: str = ""
     team: str = ""
     expr: str | None = None
+    language: Language = Language.PROMQL
     metric_name: str | None = None
     condition: Condition | None = None
     threshold: float | None = None

@@ -17,7 +17,7 @@ from engine.core.alert import State
 from engine.store.rule_status import Health, RuleStatus
 from rules.labels import LabelTexts
 from rules.problems import Problem
-from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
+from rules.rule import Condition, Language, MissingSeries, NoData, OnError, Plan, Rule
 
 ALERTS_SHOWN: Final = 100
 """Alerts of a first evaluation that are told one by one; the count is of all."""
@@ -54,6 +54,7 @@ _EXAMPLE: Final[dict[str, Any]] = {
     "on_error": "keep",
     "limit": 0,
     "plan": "auto",
+    "language": "promql",
 }
 PATCH_EXAMPLE: Final[dict[str, Any]] = {"threshold": 95, "labels": {"service": None}}
 _STATUS_EXAMPLE: Final[dict[str, Any]] = {
@@ -79,7 +80,7 @@ _FIRST_EXAMPLE: Final[dict[str, Any]] = {
 
 
 class RuleFields(Output):
-    """What people declare. A rule asks `metric_name condition threshold`, or a PromQL `expr`."""
+    """What people declare. A rule asks `metric_name condition threshold`, or an `expr` in its `language`."""
 
     name: Text = Field(min_length=1, max_length=1000)
     group: Text = ""
@@ -104,6 +105,7 @@ class RuleFields(Output):
     on_error: OnError = OnError.KEEP
     limit: StrictInt = Field(default=0, le=2**31 - 1, ge=-(2**31))
     plan: Plan = Plan.AUTO
+    language: Language = Language.PROMQL
 
 
 class RuleIn(Input, RuleFields):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import uuid4
 
@@ -24,7 +25,7 @@ from engine.store.rules import Wanted
 from rules.channels import LOG_CHANNEL
 from rules.problems import Problem, Severity, check_odd, check_rule
 from rules.reach_problems import check_reach
-from rules.rule import Rule
+from rules.rule import Language, Rule
 
 router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
 
@@ -126,7 +127,15 @@ def _made(connection: Connection, body: RuleIn, rule_id: str, before: Rule | Non
     """The rule to be stored, and everything wrong with it."""
     origin, version = ("api", 1) if before is None else (before.origin, before.version)
     rule = body.to_rule(rule_id, origin=origin, version=version)
+    if "language" not in body.model_fields_set:
+        rule = replace(rule, language=_spoken(connection, rule))
     return rule, (*_misplaced(body, rule_id), *problems(connection, rule))
+
+
+def _spoken(connection: Connection, rule: Rule) -> Language:
+    """What the rule's datasource is asked in, which is what a rule that does not say is written in."""
+    datasource = datasources.get(connection, rule.datasource)
+    return Language.PROMQL if datasource is None else datasource.kind.language
 
 
 def problems(connection: Connection, rule: Rule) -> Iterable[Problem]:
@@ -144,9 +153,16 @@ def _unknown(connection: Connection, rule: Rule) -> Iterable[Problem]:
     if rule.notification_channels:
         known = {channel.name for channel in channels.page(connection, limit=_ALL)} | {LOG_CHANNEL}
         yield from edits.unknown("notification_channels", rule.notification_channels, known, "channel")
-    if datasources.get(connection, rule.datasource) is None:
+    datasource = datasources.get(connection, rule.datasource)
+    if datasource is None:
         known = {datasource.name for datasource in datasources.page(connection, limit=_ALL)}
         yield from edits.unknown("datasource", [rule.datasource], known, "datasource")
+    elif datasource.kind.language is not rule.language:
+        asked = (
+            f"datasource {datasource.name!r} is of kind {datasource.kind}, which is asked in {datasource.kind.language}"
+        )
+        message = f"language is {rule.language}, but {asked}; give that language, or another datasource"
+        yield Problem(severity=Severity.WARNING, field="language", message=message)
 
 
 def _error(field: str, message: str) -> Problem:

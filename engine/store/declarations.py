@@ -81,6 +81,7 @@ alert_rules = Table(
     Column("alert_limit", Integer, nullable=False, server_default=text("0")),
     Column("plan", Text, nullable=False, server_default="auto"),
     *_provenance(),
+    Column("language", Text, nullable=False, server_default="promql"),
 )
 
 channels = Table(

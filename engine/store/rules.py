@@ -16,7 +16,7 @@ from engine.store.rule_status import Health
 from engine.store.tables import alert_rules, rule_status
 from rules.datasource import DEFAULT_DATASOURCE
 from rules.labels import LabelTexts
-from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
+from rules.rule import Condition, Language, MissingSeries, NoData, OnError, Plan, Rule
 
 
 def from_row(row: Row) -> Rule:
@@ -27,6 +27,7 @@ def from_row(row: Row) -> Rule:
         group=fields.text(row, "group_name"),
         team=fields.text(row, "team"),
         expr=fields.optional_text(row, "expr"),
+        language=fields.choice(row, "language", Language.PROMQL),
         metric_name=fields.optional_text(row, "metric_name"),
         condition=fields.optional_choice(row, "condition", Condition),
         threshold=fields.number(row, "threshold"),
@@ -59,6 +60,7 @@ def to_row(rule: Rule) -> dict[str, object]:
         "group_name": rule.group,
         "team": rule.team,
         "expr": rule.expr,
+        "language": rule.language,
         "metric_name": rule.metric_name,
         "condition": rule.condition,
         "threshold": rule.threshold,

@@ -16,7 +16,7 @@ from rules.datasource import DEFAULT_DATASOURCE
 from rules.formats import yaml_text
 from rules.labels import SEVERITY
 from rules.problems import Severity
-from rules.rule import MissingSeries, NoData, OnError, Rule
+from rules.rule import Language, MissingSeries, NoData, OnError, Rule
 
 NO_GROUP: Final = "tocsin"
 """The group of rules that name none; Prometheus needs a name."""
@@ -92,6 +92,8 @@ def _unfit(rule: Rule) -> str | None:
     """Why the rule has no place in a rule file."""
     if not rule.enabled:
         return "is disabled, and a rule file has no word for that"
+    if rule.language is not Language.PROMQL:
+        return f"is written in {rule.language}, and a rule file of Prometheus holds promql"
     errors = [problem for problem in problems.check_rule(rule) if problem.severity is Severity.ERROR]
     return f"cannot be evaluated: {errors[0].message}" if errors else None
 

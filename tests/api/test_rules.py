@@ -19,7 +19,7 @@ from engine.store.database import Database
 from engine.store.rule_status import Health, RuleStatus
 from engine.trial import Trial
 from rules.labels import Labels
-from rules.rule import Condition, MissingSeries, NoData, OnError, Plan, Rule
+from rules.rule import Condition, Language, MissingSeries, NoData, OnError, Plan, Rule
 from tests.api.stand_in import NOON, QUIET, StandIn, alert, store_alerts
 
 CPU: dict[str, Any] = {"name": "HighCpu", "metric_name": "cpu_usage", "condition": ">", "threshold": 90, "for": "5m"}
@@ -47,6 +47,7 @@ FULL: dict[str, Any] = {
     "on_error": "alert",
     "limit": 50,
     "plan": "alone",
+    "language": "logql",
 }
 
 
@@ -98,6 +99,7 @@ def test_a_rule_is_stored_as_it_was_declared(api: TestClient, database: Database
         on_error=OnError.ALERT,
         limit=50,
         plan=Plan.ALONE,
+        language=Language.LOGQL,
         origin="api",
         version=1,
     )
@@ -418,3 +420,39 @@ def test_a_row_that_cannot_be_read_says_so_and_spoils_no_list(api: TestClient, d
     answered = api.get("/api/v1/rules/other")
     assert (answered.status_code, answered.json()["type"]) == (409, "urn:tocsin:problem:unreadable")
     assert [rule["id"] for rule in api.get("/api/v1/rules").json()["items"]] == ["cpu"]
+
+
+LINES = 'sum by (app) (rate({app=~".+"} |= "error" [5m])) > 1'
+
+
+@pytest.fixture
+def loki(database: Database) -> str:
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO datasources (name, kind, urls) VALUES ('logs', 'loki', '[\"http://loki\"]')"
+        )
+    return "logs"
+
+
+def test_a_rule_is_in_the_language_of_its_datasource_unless_it_says_else(api: TestClient, loki: str) -> None:
+    asked: dict[str, Any] = {
+        "metric_name": None,
+        "condition": None,
+        "threshold": None,
+        "expr": LINES,
+        "datasource": loki,
+    }
+    assert (put(api, **asked)["language"], put(api, **asked)["problems"]) == ("logql", [])
+    assert put(api, "up", expr="up < 1", metric_name=None, condition=None, threshold=None)["language"] == "promql"
+    [problem] = put(api, **{**asked, "datasource": "default", "language": "logql"})["problems"]
+    assert problem["message"] == (
+        "language is logql, but datasource 'default' is of kind prometheus, which is asked in promql; give that language, "
+        "or another datasource"
+    )
+    assert "logql or logsql" in errors(api, {**CPU, **asked, "datasource": "default"})["expr"]["message"]
+
+
+def test_moving_a_rule_to_another_datasource_keeps_its_language(api: TestClient, loki: str) -> None:
+    put(api)
+    moved = api.patch("/api/v1/rules/cpu", json={"datasource": loki}).json()
+    assert (moved["language"], [problem["field"] for problem in moved["problems"]]) == ("promql", ["language"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,31 @@ def test_loki_is_asked_on_its_own_path() -> None:
     with ScriptedServer(answer) as server:
         request = asked(server, {}, kind=DatasourceKind.LOKI, urls=(f"{server.url}/logs/",))
     assert request.path == "/logs/loki/api/v1/query"
+
+
+def client_of(server: ScriptedServer, kind: DatasourceKind) -> connecting.DatasourceClient:
+    [client] = connecting.clients(Datasource(name="logs", kind=kind, urls=(f"{server.url}/vl",)), dict, bounds())
+    return client
+
+
+def test_victorialogs_is_asked_for_its_stats_and_for_a_count_when_it_is_checked() -> None:
+    with ScriptedServer(answer) as server, closing(client_of(server, DatasourceKind.VICTORIALOGS)) as client:
+        client.query("error | stats count() n | filter n:>1", NOON)
+        client.check()
+    assert {request.path for request in server.requests} == {"/vl/select/logsql/stats_query"}
+    expected = ["error | stats count() n | filter n:>1", "_time:1s | stats count() lines"]
+    assert [request.form["query"] for request in server.requests] == expected
+
+
+@pytest.mark.parametrize("status", [401, 404, 422, 503])
+def test_what_victorialogs_refuses_is_told_as_of_any_other(status: int) -> None:
+    told = []
+    with ScriptedServer(lambda _: Response(status=status, body=b"cannot parse query")) as server:
+        for kind in (DatasourceKind.VICTORIALOGS, DatasourceKind.PROMETHEUS):
+            with closing(client_of(server, kind)) as client, pytest.raises(QueryError) as caught:
+                client.query("x | stats count()", NOON)
+            told.append((caught.value.kind, caught.value.message))
+    assert told[0] == told[1]
 
 
 def test_an_encrypted_address_and_password_are_opened_for_the_query() -> None:

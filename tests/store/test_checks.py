@@ -73,6 +73,7 @@ BOTH = [
     ("alert_rules", "on_error", {"on_error": "'resolve'"}),
     ("alert_rules", "alert_limit", {"alert_limit": "-1"}),
     ("alert_rules", "plan", {"plan": "'together'"}),
+    ("alert_rules", "language", {"language": "'sql'"}),
     ("datasources", "name", {"name": "''"}),
     ("datasources", "kind", {"kind": "'influxdb'"}),
     ("datasources", "urls", {"urls": "'{}'"}),
@@ -166,7 +167,7 @@ ON_POSTGRESQL = [
 
 Case = tuple[str, str, dict[str, str]]
 CHECKED: dict[str, Callable[[str], list[sa.CheckConstraint]]] = {
-    "alert_rules": checks.alert_rules,
+    "alert_rules": lambda dialect: [*checks.alert_rules(dialect), *checks.rule_languages()],
     "datasources": lambda dialect: [*checks.datasources(dialect), *checks.datasource_connections(dialect)],
     "channels": checks.channels,
     "routes": checks.routes,
