@@ -8,7 +8,7 @@ in silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -210,8 +210,8 @@ class _Reader(Reader):
             rule = InhibitRule(
                 id="",
                 name=self.text(fields.get("name"), "name", label),
-                source_matchers=self.side(item, fields, label, "source_"),
-                target_matchers=self.side(item, fields, label, "target_"),
+                source_matchers=self.side(item, label, "source_"),
+                target_matchers=self.side(item, label, "target_"),
                 equal=self.words(fields.get("equal"), f"{label}equal"),
             )
             try:
@@ -220,10 +220,10 @@ class _Reader(Reader):
                 self.tell(fields.get(error.field or "", item), error.field or "", f"{label}{error.message}")
             yield rule
 
-    def side(self, node: Node, fields: Mapping[str, Node], label: str, prefix: str) -> tuple[Matcher, ...]:
+    def side(self, node: Node, label: str, prefix: str) -> tuple[Matcher, ...]:
         """One side's matchers; one that is empty takes every alert, which is said in so many words."""
-        found = self.matchers(fields, label, prefix)
-        if not found and all(_is_empty(fields.get(f"{prefix}{one}")) for one in _SPELLINGS):
+        found = self.matchers(node, label, prefix)
+        if not found and all(_is_empty(_member(node, f"{prefix}{one}")) for one in _SPELLINGS):
             message = f"{label}{prefix}matchers is empty, so it takes every alert; it comes in as {EVERY}"
             self.tell(node, f"{prefix}matchers", message, Severity.WARNING)
         # What was given and cannot be read is told already.
@@ -271,7 +271,7 @@ class _Reader(Reader):
             id="",
             receiver=receiver,
             channels=self.reached.get(receiver) if receiver else None,
-            matchers=self.matchers(fields, label, ""),
+            matchers=self.matchers(node, label, ""),
             group_by=self.group_by(fields.get("group_by"), label),
             group_wait=self.span(fields.get("group_wait"), "group_wait", label),
             group_interval=self.positive(fields.get("group_interval"), "group_interval", label),
@@ -282,22 +282,35 @@ class _Reader(Reader):
             active_time_intervals=self.named_intervals(fields, "active_time_intervals", label),
         )
 
-    def matchers(self, fields: Mapping[str, Node], label: str, prefix: str) -> tuple[Matcher, ...]:
-        """Those of all three spellings, which all have to match."""
+    def matchers(self, node: Node, label: str, prefix: str) -> tuple[Matcher, ...]:
+        """Those of all three spellings, which all have to match.
+
+        What `<<` merges in adds to what is given beside it, as in Alertmanager, whose lists of matchers grow as they are read.
+        """
         found: list[Matcher] = []
         for field, operator in ((f"{prefix}match", Operator.EQUAL), (f"{prefix}match_re", Operator.REGEX)):
-            node = fields.get(field)
-            if node is None:
-                continue
-            for name, text in self.texts(node, field, label).items():
-                found += self.one_matcher(_member(node, name) or node, field, label, (name, operator, text))
-        for item in self.list(fields.get(f"{prefix}matchers"), f"{label}{prefix}matchers"):
-            text = self.text(item, f"{prefix}matchers", label)
-            try:
-                found += parse_matchers(text)
-            except MatcherError as error:
-                self.tell(item, f"{prefix}matchers", f"{label}{prefix}matchers: {error.message}")
+            texts: dict[str, tuple[Node, str]] = {}
+            for given in self.given(node, field, label):
+                for name, text in self.texts(given, field, label).items():
+                    texts.setdefault(name, (_member(given, name) or given, text))
+            for name, (place, text) in texts.items():
+                found += self.one_matcher(place, field, label, (name, operator, text))
+        for given in self.given(node, f"{prefix}matchers", label):
+            for item in self.list(given, f"{label}{prefix}matchers"):
+                text = self.text(item, f"{prefix}matchers", label)
+                try:
+                    found += parse_matchers(text)
+                except MatcherError as error:
+                    self.tell(item, f"{prefix}matchers", f"{label}{prefix}matchers: {error.message}")
         return tuple(found)
+
+    def given(self, node: Node, field: str, label: str) -> list[Node]:
+        """What the mapping says under this name itself, and what is merged into it, which is told."""
+        found = [value for key, value in _pairs(node) if key.text == field]
+        if len(found) > 1:
+            message = f"{label}{field} is given here and by what << merges in; both count, as in Alertmanager"
+            self.tell(found[0], field, message, Severity.WARNING)
+        return found
 
     def one_matcher(self, node: Node, field: str, label: str, parts: tuple[str, Operator, str]) -> tuple[Matcher, ...]:
         name, operator, value = parts
@@ -365,9 +378,11 @@ def _is_empty(node: Node | None) -> bool:
 
 def _member(node: Node, name: str) -> Node | None:
     """The value of a mapping's member, `None` without one."""
-    if node.kind is not Kind.MAPPING:
-        return None
-    return next((value for key, value in node.pairs() if key.text == name), None)
+    return next((value for key, value in _pairs(node) if key.text == name), None)
+
+
+def _pairs(node: Node) -> Iterable[tuple[Node, Node]]:
+    return node.pairs() if node.kind is Kind.MAPPING else ()
 
 
 def _plain(node: Node) -> object:

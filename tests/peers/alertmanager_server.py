@@ -21,9 +21,9 @@ START = timedelta(seconds=30)
 
 
 class AlertmanagerServer:
-    """One real Alertmanager for the length of a `with` block; `configuration` is the content of its file."""
+    """One real Alertmanager for the length of a `with` block; `configuration` is its file's content, or its text."""
 
-    def __init__(self, configuration: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, configuration: Mapping[str, Any] | str, *, environment: Mapping[str, str] | None = None) -> None:
         self._configuration = configuration
         self._environment = {**os.environ, **(environment or {})}
         self._port = free_port()
@@ -78,7 +78,7 @@ class AlertmanagerServer:
         if self._process is not None:
             end(self._process)
 
-    def reload(self, configuration: Mapping[str, Any]) -> None:
+    def reload(self, configuration: Mapping[str, Any] | str) -> None:
         """Put another configuration in force; HTTPError when it refuses."""
         self._write(configuration)
         self._ask("POST", "/-/reload")
@@ -90,6 +90,11 @@ class AlertmanagerServer:
     def alerts(self) -> list[dict[str, Any]]:
         """Its live alerts, each with the status it has now."""
         found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/v2/alerts"))
+        return found
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Its groups, each with its receiver, its labels and the alerts in it."""
+        found: list[dict[str, Any]] = json.loads(self._ask("GET", "/api/v2/alerts/groups"))
         return found
 
     def silence(self, content: Mapping[str, Any]) -> str:
@@ -109,9 +114,10 @@ class AlertmanagerServer:
             found: bytes = answer.read()
         return found
 
-    def _write(self, configuration: Mapping[str, Any]) -> None:
+    def _write(self, configuration: Mapping[str, Any] | str) -> None:
         # JSON is YAML enough for it.
-        (self._home / "alertmanager.yml").write_text(json.dumps(configuration))
+        text = configuration if isinstance(configuration, str) else json.dumps(configuration)
+        (self._home / "alertmanager.yml").write_text(text, encoding="utf-8")
 
     def _ready(self) -> bool:
         try:

@@ -118,6 +118,16 @@ def test_a_route_has_labels_as_newer_versions_know_them() -> None:
     assert [flaw.problem.field for flaw in found.errors] == ["labels"]
 
 
+def test_matchers_that_are_merged_in_count_beside_those_that_are_given() -> None:
+    found = read("good/anchors")
+    assert found.root is not None
+    assert found.root.below[1].route.matchers == parse_matchers('severity="page",severity="critical"')
+    assert len([one for one in warnings(found) if "both count, as in Alertmanager" in one]) == 2
+    merged = "&m {match: {a: '1', b: '1'}}, {<<: *m, match: {b: '2', c: '2'}}"
+    (first, second) = (parse(f"route: {{receiver: a, routes: [{merged}]}}\n{HOOK}").root or found.root).below
+    assert (first.route.matchers, second.route.matchers) == (parse_matchers("a=1,b=1"), parse_matchers("b=2,c=2,a=1"))
+
+
 def test_a_section_for_something_else_and_a_second_document_are_told() -> None:
     found = parse(f"{ROUTE}{HOOK}event_recorder: {{}}\ntracing: {{}}\n---\nroute: 5\n")
     assert [flaw.problem.severity for flaw in found.flaws] == [Severity.WARNING] * 3
