@@ -6,6 +6,7 @@ without a template is not made of these.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 _LIST: Final = (
@@ -86,7 +87,7 @@ def _defined(name: str, text: str) -> str:
     return f'{{{{ define "{name}" }}}}{text}{{{{ end }}}}'
 
 
-DEFAULTS: Final = "".join(
+_WHOLE: Final = "".join(
     (
         _BASIC,
         _LIST,
@@ -103,3 +104,6 @@ DEFAULTS: Final = "".join(
         _HTML,
     )
 )
+_START: Final = '{{ define "'
+DEFAULTS: Final[Mapping[str, str]] = {block.split('"', 1)[0]: f"{_START}{block}" for block in _WHOLE.split(_START)[1:]}
+"""Each definition by its name."""

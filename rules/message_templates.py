@@ -86,7 +86,7 @@ def _compiled(template: str, definitions: str, html: bool) -> gotpl.Template | g
         raise TemplateError("a number begins with 0 and has more than 12 digits; leave the zeros out")
     sources = {
         "message": _PREAMBLE + stepped(template),
-        "defaults": stepped(DEFAULTS),
+        "defaults": stepped(_defaults_beside(template)),
         "definitions": stepped(definitions),
     }
     kind = gotpl.HTMLTemplate if html else gotpl.Template
@@ -104,6 +104,12 @@ def _compiled(template: str, definitions: str, html: bool) -> gotpl.Template | g
         raise _at(error, definitions) from error
 
 
+def _defaults_beside(template: str) -> str:
+    """Alertmanager's own, less those that the template defines itself: of two definitions the later would count."""
+    own = {found[1] or found[2] for found in _NAME.finditer(template)}
+    return "".join(text for name, text in DEFAULTS.items() if name not in own)
+
+
 def stepped(text: str) -> str:
     """The text with each definition counting its executions, for one that calls itself twice would never end."""
     return _DEFINE.sub(lambda found: f"{found[0]}{{{{ $_ := _step {found[1]}}}}}", text)
@@ -111,7 +117,8 @@ def stepped(text: str) -> str:
 
 def _undefined(template: str, definitions: str) -> None:
     """TemplateError for a call of what nobody has defined, which would fail only when a message is due."""
-    known = {found[1] or found[2] for text in (template, definitions, DEFAULTS) for found in _NAME.finditer(text)}
+    known = {found[1] or found[2] for text in (template, definitions) for found in _NAME.finditer(text)}
+    known |= DEFAULTS.keys()
     for text in (template, definitions):
         for found in _CALL.finditer(text):
             name = found[1] or found[2]

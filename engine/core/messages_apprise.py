@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -15,12 +16,15 @@ from engine.core.messages_text import (
     measured,
     one_line,
     own_labels,
+    shared_headline,
     title,
     told_once,
     unshown,
 )
 
 TITLE_LIMIT: Final = 250
+SHORT_LIMIT: Final = 500
+_CALL: Final = re.compile(r"@(?=(?:everyone|here|channel|all)\b)|<(?=[@!#])", re.IGNORECASE)
 _TITLES: Final = ("title", "subject", "summary")
 _BODIES: Final = ("text", "description", "message", "state_message")
 _NONE: Final[Mapping[str, str]] = {}
@@ -34,7 +38,7 @@ def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
     head = _first(texts, _TITLES) or title(facts)
     own = _first(texts, _BODIES)
     if own:
-        return message(facts, head, "\n".join((own, *(one_line(note, 500) for note in facts.notes[:5]))))
+        return message(facts, head, "\n".join((own, *(one_line(note, 500) for note in facts.notes[:5]))), short=own)
     shown = facts.alerts[:SHOWN_ALERTS]
     told = told_once(facts)
     lines = [
@@ -51,8 +55,19 @@ def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((texts[name] for name in names if texts.get(name, "").strip()), "")
 
 
-def message(facts: Facts, head: str, text: str) -> bytes:
-    """The payload of this title and text; a service that takes less cuts it."""
-    kind = "failure" if facts.firing else "success"
-    body = {"title": one_line(head, TITLE_LIMIT), "body": clean(text) or one_line(head, TITLE_LIMIT), "type": kind}
+def message(facts: Facts, head: str, text: str, short: str = "") -> bytes:
+    """The payload of this title and text; `short` is all that a pocket's screen gets, by default the title and its headline."""
+    told = shared_headline(facts)
+    line = short or (f"{head}: {told}" if told else head)
+    body = {
+        "title": quiet(one_line(head, TITLE_LIMIT)),
+        "body": quiet(clean(text) or one_line(head, TITLE_LIMIT)),
+        "short": quiet(one_line(line, SHORT_LIMIT)),
+        "type": "failure" if facts.firing else "success",
+    }
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def quiet(text: str) -> str:
+    """The text with what calls people in chats (`@everyone`, `<@1>`, `<!here>`) kept apart by a blank nobody sees."""
+    return _CALL.sub("\\g<0>\u200b", text)

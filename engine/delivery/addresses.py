@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import getaddresses
 from enum import StrEnum
 from typing import Final, assert_never
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from engine.delivery.references import describe, resolve
 from rules.channels import Channel, ChannelKind
@@ -27,6 +27,11 @@ PAGERDUTY_EVENTS: Final = {
 SLACK_API: Final = "https://slack.com/api"
 
 _MAILBOX: Final = re.compile(r"[^@\s<>,;\"\x00-\x1f]+@[^@\s<>,;\"\x00-\x1f]+")
+_PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_LOOSE: Final = re.compile(r".*file|template|attach(?:ment)?|redirect|verify|cert|key_?path", re.IGNORECASE)
+"""Parameters by which a plugin of Apprise would read a file of this machine, fetch another address, or trust anybody."""
+_ELSEWHERE: Final = frozenset({"mailto", "mailtos", "vapid", "apprise", "apprises"})
+"""Schemes that lead past us: mail has a kind of its own, and another Apprise would send for us."""
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -99,13 +104,20 @@ class WebhookUrl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppriseUrl:
+    """A service by the URL that Apprise has for it, all of it a secret."""
+
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogAddress:
     """Our own log."""
 
     name: str = "log"
 
 
-Address = SlackWebhook | SlackBot | PagerDutyKey | SmtpServer | WebhookUrl | LogAddress
+Address = SlackWebhook | SlackBot | PagerDutyKey | SmtpServer | WebhookUrl | AppriseUrl | LogAddress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +165,8 @@ def _secrets(address: Address) -> list[str]:
             return [address.password, *_mailbox_secrets(address)]
         case WebhookUrl():
             return [*_url_secrets(address.url), address.authorization, *address.authorization.split()[1:]]
+        case AppriseUrl():
+            return _url_secrets(address.url)
         case LogAddress():
             return []
         case _:
@@ -245,7 +259,7 @@ def _address(form: _Form) -> Address:
         case ChannelKind.WEBHOOK:
             return _webhook(form)
         case ChannelKind.APPRISE:
-            raise _MissingError("no service of Apprise can be told yet")
+            return _apprise(form)
         case ChannelKind.LOG:
             return LogAddress(name=form.channel.name)
         case _:
@@ -296,6 +310,26 @@ def _webhook(form: _Form) -> WebhookUrl:
     if authorization and not (authorization.isascii() and authorization.isprintable()):
         raise form.wrong("authorization", "must be one line of ASCII, such as: Bearer TOKEN")
     return WebhookUrl(url=url, authorization=authorization, ca_file=form.get("ca_file"))
+
+
+def _apprise(form: _Form) -> AppriseUrl:
+    """The URL with each `{name}` in it replaced by that setting, quoted; a URL that is nothing else is the setting itself."""
+    text = form.need("url", "an Apprise URL, such as twilio://SID:TOKEN@FROM/TO")
+    names = _PLACE.findall(text)
+    given = {name: form.need(name, "what the URL names by it") for name in names}
+    whole = _PLACE.fullmatch(text)
+    text = given[whole[1]] if whole else _PLACE.sub(lambda found: quote(given[found[1]], safe=""), text)
+    if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) or not text.isprintable():
+        raise form.wrong("url", "is no Apprise URL; one is scheme://…, see https://github.com/caronc/apprise/wiki")
+    parts = urlsplit(text)
+    if parts.scheme.lower() in _ELSEWHERE:
+        raise form.wrong(
+            "url", f"{parts.scheme}:// is not sent by way of Apprise; use a channel of kind email or webhook"
+        )
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if _LOOSE.fullmatch(name):
+            raise form.wrong("url", f"the parameter {name!r} is refused: it names a file or weakens the connection")
+    return AppriseUrl(url=text)
 
 
 def _email(form: _Form) -> SmtpServer:

@@ -17,7 +17,7 @@ from rules.datasource import Datasource
 from rules.errors import ChannelError
 from rules.problems import Problem, Severity
 
-PLAIN: Final = frozenset({"ca_file", "channel", "from", "hello", "port", "region", "tls", "to"})
+PLAIN: Final = frozenset({"ca_file", "channel", "from", "hello", "port", "region", "tls", "to", "update"})
 """Settings that are no secret in any kind of channel."""
 OPEN: Final = frozenset({"kind", "type", "user", "username"})
 """Entries of a datasource's `auth` that are no secret."""

@@ -10,9 +10,10 @@ from typing import assert_never
 from apprise.plugins.base import NotifyBase
 
 from engine.core.outcome import Outcome
-from engine.delivery import email, log, pagerduty, slack, webhook
+from engine.delivery import anywhere, email, log, pagerduty, slack, webhook
 from engine.delivery.addresses import (
     Address,
+    AppriseUrl,
     LogAddress,
     PagerDutyKey,
     SlackBot,
@@ -42,6 +43,8 @@ def deliver(
     hidden = (*secrets(address), *([recipient] if recipient else []))
     if isinstance(address, LogAddress):
         return redacted(guarded(lambda: log.send(address, body)), hidden)
+    if isinstance(address, AppriseUrl):
+        return redacted(guarded(lambda: anywhere.send(address, body, deadline, resolver)), hidden)
     attempt = _attempt(address, body, recipient, lambda: Wire(deadline, address.ca_file, resolver))
     return redacted(guarded(lambda: through(service(address, attempt))), hidden)
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from email.message import Message
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -163,7 +164,7 @@ def _exchange(
         target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
         connection.request(method, target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
         with connection.getresponse() as response:
-            return Answer(response.status, _body(response, limit), _retry_after(response))
+            return Answer(response.status, _body(response, limit), retry_after(response.headers))
     finally:
         connection.close()
         plain.close()
@@ -177,13 +178,13 @@ def _body(response: HTTPResponse, limit: int) -> str:
     return received.decode("utf-8", "replace")
 
 
-def _retry_after(response: HTTPResponse) -> timedelta | None:
+def retry_after(headers: Mapping[str, str] | Message) -> timedelta | None:
     """The Retry-After header in seconds or as a date; a date is measured against the server's own clock (RFC 9110)."""
-    text = (response.headers.get("Retry-After") or "").strip()
+    text = (headers.get("Retry-After") or "").strip()
     if text.isascii() and text.isdigit():
         return timedelta(seconds=min(int(text[:9]), int(RETRY_AFTER_LIMIT.total_seconds())))
     try:
-        wait = parsedate_to_datetime(text) - parsedate_to_datetime(response.headers.get("Date") or "")
+        wait = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")
     except (TypeError, ValueError):
         return None
     return min(max(wait, timedelta(0)), RETRY_AFTER_LIMIT)

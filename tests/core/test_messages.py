@@ -158,6 +158,7 @@ def test_any_service_of_apprise_is_told_title_text_and_how_loud() -> None:
     assert strict(render(ChannelKind.APPRISE, facts(), {})) == {
         "title": "[FIRING:1] HighErrorRate (critical)",
         "body": "Too many errors | instance=web-1 | value 97.25 (threshold > 80), since 2026-03-01 12:00:00 UTC",
+        "short": "[FIRING:1] HighErrorRate (critical): Too many errors",
         "type": "failure",
     }
     assert strict(render(ChannelKind.APPRISE, facts(alert(status="resolved")), {}))["type"] == "success"

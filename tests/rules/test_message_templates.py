@@ -151,6 +151,11 @@ def test_definitions_take_the_place_of_the_default_of_their_name() -> None:
     assert made('{{ template "slack.default.title" . }}', '{{ define "slack.default.title" }}mine{{ end }}') == "mine"
 
 
+def test_a_definition_in_the_template_itself_counts_before_the_default_of_its_name() -> None:
+    own = '{{ define "__subject" }}mine{{ end }}{{ template "slack.default.title" . }}'
+    assert (made(own), made(own, html=True)) == ("mine", "mine")
+
+
 def test_in_html_a_label_is_text_wherever_it_stands() -> None:
     text = made(
         '<a href="{{ .ExternalURL }}" title="{{ (index .Alerts 0).Labels.instance }}">{{ (index .Alerts 0).Annotations.summary }}</a>',
