@@ -165,13 +165,17 @@ def run(
     first ends the work, while the API still answers and says that it is not ready, then the API, then the rest. What does not
     stop in time takes the process down with it, even after this has returned.
     """
+    from engine import garbage
+
     with _listening(settings.listen) as door, _signals() as asked, _one_line_for_what_can_happen():
         engine = build(_listening_at(settings, door))
         before = signal.signal(signal.SIGHUP, lambda *_: engine.reload_soon())
         try:
             engine.start()
             if not asked.is_set():
-                _answer(create_app(engine), door, settings, engine=engine, asked=asked, stop_within=stop_within)
+                application = create_app(engine)
+                garbage.settle_down()
+                _answer(application, door, settings, engine=engine, asked=asked, stop_within=stop_within)
         finally:
             _leave_by_force_after(stop_within)
             engine.stop()

@@ -14,6 +14,7 @@ from engine.core.notifying import Told
 from engine.store import outbox, schema
 from engine.store.database import Database, connect
 from engine.store.door import Connection
+from engine.store.outbox import Queued
 from engine.store.tables import alert_groups, channels, group_channels
 from rules.labels import Labels
 from tests.peers.engine_process import EngineProcess
@@ -93,17 +94,15 @@ def _message(connection: Connection, number: int, channel: str, now: datetime) -
         "created_at": now,
     }
     connection.execute(alert_groups.insert().values(group))
-    facts_id = outbox.add_facts(connection, number + 1, _facts(labels, number, now))
-    told = Told(firing=frozenset({number + 1}), at=now)
-    outbox.add(
-        connection,
+    (facts_id,) = outbox.add_facts(connection, [(number + 1, _facts(labels, number, now))])
+    message = Queued(
         facts_id=facts_id,
         group_id=number + 1,
         target=Target(channel),
         reason="first notification",
-        told=told,
-        now=now,
+        told=Told(firing=frozenset({number + 1}), at=now),
     )
+    outbox.add(connection, [message], now)
     empty: dict[str, object] = {"firing": [], "resolved": [], "at": None}
     row = {"group_id": number + 1, "channel": channel, "recipient": "", "decided": empty, "delivered": empty}
     connection.execute(group_channels.insert().values(row))

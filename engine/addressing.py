@@ -34,8 +34,8 @@ class Addressing:
 
     environment: Callable[[], Mapping[str, str]]
 
-    def reach(self, policy: Policy, definitions: Definitions, told: Iterable[Target]) -> Reach:
-        """The addressees of `policy`, and those once told whom it no longer reaches.
+    def reach(self, policy: Policy, definitions: Definitions) -> Reach:
+        """The addressees of `policy`.
 
         A channel that is unknown, unconfigured or unusable is a problem; the log channel stands in for it. With no known
         channel left the default route's are used.
@@ -51,7 +51,7 @@ class Addressing:
                 terms |= found
         if problems or not terms:
             terms.setdefault(Target(LOG_CHANNEL), _terms(policy, send_resolved=True))
-        return Reach(terms=_unreached(told, policy, definitions) | terms, problems=problems)
+        return Reach(terms=terms, problems=problems)
 
     def address(self, channel: Channel) -> Address | Unconfigured:
         """The channel's address as it stands now; raises ChannelError when it cannot be used."""
@@ -83,13 +83,16 @@ def _undefined(name: str) -> str:
     return f"no channel {name!r} is defined"
 
 
-def _unreached(told: Iterable[Target], policy: Policy, definitions: Definitions) -> dict[Target, Terms]:
-    found = {}
+def with_told(
+    terms: Mapping[Target, Terms], told: Iterable[Target], policy: Policy, definitions: Definitions
+) -> Mapping[Target, Terms]:
+    """The addressees of a policy, and those once told whom it no longer reaches."""
+    found: dict[Target, Terms] = {}
     for target in told:
         channel = definitions.channels.get(target.channel)
         send_resolved = channel is None or channel.send_resolved
         found[target] = _terms(policy, send_resolved=send_resolved, reached=False)
-    return found
+    return found | dict(terms)
 
 
 def _terms(policy: Policy, *, send_resolved: bool, reached: bool = True) -> Terms:

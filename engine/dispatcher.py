@@ -1,266 +1,143 @@
-"""The dispatch loop: groups that are due, each flushed in one transaction that has no network in it.
+"""The dispatch loop: groups that are due, flushed in batches, each batch in one transaction.
 
-A flush decides on what its own transaction reads: the group, its alerts, what was told, the definitions. It writes what
-counts as told from now on together with the messages that will tell it, so a crash loses neither or both.
+Groups to which nothing has happened only have their timers moved on, hundreds at a time; the others are flushed some hundred
+alerts at a time, because on SQLite nobody else can write meanwhile. Where a batch fails its groups are flushed one by one, so
+that one which cannot be flushed holds up no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
 
-from engine.addressing import Addressing, Reach
-from engine.core.alert import Alert
-from engine.core.external import NONE, sent_out
-from engine.core.flush import Flush, Group, Target, flush
-from engine.core.notifying import Decision
+from engine.flushing import Flushing
+from engine.loop import failure_of
 from engine.muting import Muting
-from engine.muting import entries as muting_entries
 from engine.publishing import Publishing
 from engine.replacing import Replacing
 from engine.silencing import Silencing
-from engine.store import alerts as alert_rows
-from engine.store import channel_state, groups, ledger, outbox
+from engine.store import flushes, groups
 from engine.store.database import Database
-from engine.store.definitions import DefinitionFeed, Definitions
-from engine.store.door import Connection
-from engine.store.groups import Standing
-from engine.store.ledger import Entry, Kind, Subject
+from engine.store.door import OUT_OF_REACH
 from engine.telemetry import Metrics
-from engine.telling import Telling
-from rules.labels import Labels
-from rules.routing import IMPLICIT, Policy, implicit
 
-BATCH: Final = 200
+BATCH: Final = 500
+"""Groups looked at in one tick."""
+MOST_GROUPS: Final = 50
+MOST_MEMBERS: Final = 400
+"""What is flushed in one transaction; a larger group has one to itself."""
+AGAIN_AFTER: Final = timedelta(seconds=5)
+LATEST_AGAIN: Final = timedelta(minutes=5)
+"""A group that cannot be flushed is tried again after this, twice this and so on, up to that."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    failures: int
+    again_at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
-    """Flushes groups. `advance` is called when there is something to send; with `send` False it is only recorded."""
+    """Has groups flushed when they are due. `advance` is called when there is something to send."""
 
     database: Database
-    feed: DefinitionFeed
-    addressing: Addressing
+    flushing: Flushing
     muting: Muting
     publishing: Publishing
     replacing: Replacing
     silencing: Silencing
-    telling: Telling
     metrics: Metrics
     advance: Callable[[], None]
-    send: bool = True
-    external: Labels = NONE
-    _warned: set[str] = field(default_factory=set)
+    _aside: dict[int, _Aside] = field(default_factory=dict)
 
     def tick(self) -> datetime | None:
-        """Flush every group that is due; answers when the next one is."""
+        """Flush what is due; answers when there is something to do again."""
         definitions = self.publishing.publish()
         self.silencing.settle(definitions)
         walking = self.replacing.walk(definitions)
         with self.database.read() as connection:
             now = self.database.now(connection)
-            ready = groups.due(connection, now, BATCH)
+            ready = groups.due(connection, now, BATCH, but=self._resting_aside(now))
+            sizes = flushes.sizes(connection, ready)
             if ready:
                 self.muting.refresh(connection, definitions.inhibit_rules)
-        sent = [self.flush(group_id) for group_id in ready]
+        for batch in _parted(self._changed(ready), sizes):
+            self._flush(batch, now)
+        with self.database.read() as connection:
+            return now if walking else self._next(groups.next_due(connection, but=self._aside.keys()))
+
+    def _changed(self, ready: Sequence[int]) -> Sequence[int]:
+        """The groups to be flushed in full; all of them where it cannot be told."""
+        changed: list[int] = []
+        failure = failure_of(lambda: changed.extend(self.flushing.move_on(ready)), but=OUT_OF_REACH)
+        return changed if failure is None else ready
+
+    def _flush(self, batch: Sequence[int], now: datetime) -> None:
+        failure = failure_of(partial(self._together, batch), but=OUT_OF_REACH)
+        if failure is None:
+            return
+        for group_id in batch:
+            self._alone(group_id, now)
+
+    def _together(self, batch: Sequence[int]) -> None:
+        flushed = self.flushing.together(batch)
+        for group_id in batch:
+            self._aside.pop(group_id, None)
+        if flushed.sent:
+            self.advance()
+        for group_id in flushed.displaced:
+            if self.flushing.alone(group_id):
+                self.advance()
+
+    def _alone(self, group_id: int, now: datetime) -> None:
+        sent: list[bool] = []
+        failure = failure_of(lambda: sent.append(self.flushing.alone(group_id)), but=OUT_OF_REACH)
+        if failure is not None:
+            self._set_aside(group_id, failure, now)
+            return
+        self._aside.pop(group_id, None)
         if any(sent):
             self.advance()
-        with self.database.read() as connection:
-            return now if walking else groups.next_due(connection)
 
-    def flush(self, group_id: int) -> bool:
-        """Flush one group if it is still due and free; whether there is something to send."""
-        with self.database.write() as connection:
-            now = self.database.now(connection)
-            group = groups.lock(connection, group_id, now)
-            if group is None:
-                return False
-            definitions = self.publishing.accepted(connection)
-            if definitions is None:
-                return False
-            members = groups.members(connection, group_id)
-            if self.replacing.group(connection, group, members, definitions, now=now):
-                group = groups.lock(connection, group_id, now) or group
-                members = groups.members(connection, group_id)
-            return self._flush(connection, group, members, definitions, now=now)
-
-    def _flush(
-        self,
-        connection: Connection,
-        group: Group,
-        members: Mapping[int, Alert],
-        definitions: Definitions,
-        *,
-        now: datetime,
-    ) -> bool:
-        policy = _policy(group, definitions)
-        standings = groups.standings(connection, group.id)
-        alerts = _alerts(connection, members, standings)
-        reach = self.addressing.reach(policy, definitions, _believing(standings))
-        muted = self.muting.mutes(connection, alerts.values(), definitions, now, policy)
-        decided = flush(
-            group,
-            tuple(sent_out(alert, self.external) for alert in alerts.values()),
-            policy,
-            targets=reach.terms,
-            told={target: standing.decided for target, standing in standings.items()},
-            mutes=muted,
-            now=now,
-            moved=alerts.keys() - members.keys(),
+    def _set_aside(self, group_id: int, failure: Exception, now: datetime) -> None:
+        known = self._aside.get(group_id)
+        failures = 1 if known is None else known.failures + 1
+        wait = min(AGAIN_AFTER * failures, LATEST_AGAIN)
+        self._aside[group_id] = _Aside(failures, now + wait)
+        self.metrics.loop_failures.labels("dispatcher").inc()
+        structlog.get_logger("tocsin.dispatcher").error(
+            "group cannot be flushed, and will be tried again",
+            group=group_id,
+            failures=failures,
+            seconds=wait.total_seconds(),
+            exc_info=failure if failures == 1 else None,
+            error=type(failure).__name__,
         )
-        entries = _entries(
-            group,
-            decided,
-            standings,
-            went_by=_versions(policy, definitions),
-            problems=reach.problems,
-            send=self.send,
-        )
-        self._post(
-            connection, replace(group, flush_at=decided.at), policy, decided, alerts, definitions=definitions, now=now
-        )
-        self._warn(connection, reach, now)
-        _keep(connection, group, decided, standings)
-        ledger.write(connection, entries)
-        self.metrics.flushes.inc()
-        return any(one.reason.sends for one in decided.decisions.values())
 
-    def _post(
-        self,
-        connection: Connection,
-        group: Group,
-        policy: Policy,
-        decided: Flush,
-        alerts: Mapping[int, Alert],
-        *,
-        definitions: Definitions,
-        now: datetime,
-    ) -> None:
-        """Queue one message per addressee; addressees who are told the same share one row of facts."""
-        facts_ids: dict[Decision, int] = {}
-        for target, decision in decided.decisions.items():
-            if not decision.reason.sends or not self.send:
-                continue
-            if decision not in facts_ids:
-                facts = self.telling.facts(
-                    group, policy, decision, alerts, mutes=decided.mutes, definitions=definitions
-                )
-                facts_ids[decision] = outbox.add_facts(connection, group.id, facts)
-            outbox.add(
-                connection,
-                facts_id=facts_ids[decision],
-                group_id=group.id,
-                target=target,
-                reason=decision.reason.value,
-                told=decision.told,
-                now=now,
-            )
+    def _resting_aside(self, now: datetime) -> list[int]:
+        return [group_id for group_id, one in self._aside.items() if one.again_at > now]
 
-    def _warn(self, connection: Connection, reach: Reach, now: datetime) -> None:
-        """Say once per process that a channel leads nowhere, and keep it on the channel's state."""
-        for name, reason in reach.problems.items():
-            if name not in self._warned:
-                self._warned.add(name)
-                structlog.get_logger("tocsin.dispatcher").warning("channel cannot be used", channel=name, reason=reason)
-                channel_state.unconfigured(connection, name, reason, now)
+    def _next(self, due: datetime | None) -> datetime | None:
+        moments = [one.again_at for one in self._aside.values()]
+        return min(moments if due is None else [due, *moments], default=None)
 
 
-def _keep(connection: Connection, group: Group, decided: Flush, standings: Mapping[Target, Standing]) -> None:
-    """Write what counts as told from now on, when the group is flushed next, and who leaves it."""
-    changed = {
-        target: (one.told, one.reason.value)
-        for target, one in decided.decisions.items()
-        if (one.told, one.reason.value) != _last(standings.get(target))
-    }
-    groups.save_decided(connection, group.id, changed)
-    for target, standing in standings.items():
-        decision = decided.decisions.get(target)
-        if decision is not None and not decision.reason.sends:
-            # An end that is never told (send_resolved is off) must not come back as "told" when a later message dies.
-            forgotten = standing.decided.firing - decision.told.firing
-            if forgotten & standing.delivered.firing:
-                groups.forget_delivered(connection, group.id, target, standing.delivered, forgotten)
-    groups.finish(connection, group, decided)
-
-
-def _policy(group: Group, definitions: Definitions) -> Policy:
-    """The policy of the group's route; one that is gone, or whose rule names no channels any more, has the root's timings."""
-    root = definitions.tree.root.policy
-    if group.route_id.startswith(IMPLICIT):
-        rule_id = group.route_id.removeprefix(IMPLICIT)
-        rule = definitions.rules.get(rule_id)
-        return implicit(rule_id, () if rule is None else rule.notification_channels, root)
-    return definitions.tree.policies.get(group.route_id) or implicit(group.route_id, (), root)
-
-
-def _versions(policy: Policy, definitions: Definitions) -> Mapping[str, object]:
-    """What a flush went by, for the ledger."""
-    configuration = definitions.configuration.version
-    return {"route_id": policy.route_id, "route_version": policy.version, "configuration": configuration}
-
-
-def _alerts(
-    connection: Connection, members: Mapping[int, Alert], standings: Mapping[Target, Standing]
-) -> dict[int, Alert]:
-    """The group's members, and whatever an addressee still believes to fire: an end that was never delivered is told again."""
-    believed: set[int] = set().union(*(standing.decided.firing for standing in standings.values()))
-    return {**members, **alert_rows.by_id(connection, believed - members.keys())}
-
-
-def _believing(standings: Mapping[Target, Standing]) -> Collection[Target]:
-    return [target for target, standing in standings.items() if standing.decided.firing]
-
-
-def _last(standing: Standing | None) -> tuple[object, str]:
-    return (None, "") if standing is None else (standing.decided, standing.last_reason)
-
-
-def _entries(
-    group: Group,
-    decided: Flush,
-    standings: Mapping[Target, Standing],
-    *,
-    went_by: Mapping[str, object],
-    problems: Mapping[str, str],
-    send: bool,
-) -> list[Entry]:
-    """What the ledger learns: every message, every change of mind, every new mute. A steady flush writes nothing.
-
-    `went_by` are the versions all of it went by.
-    """
-    found = [
-        replace(one, detail={**one.detail, "configuration": went_by["configuration"]})
-        for one in muting_entries(group, decided.mutes, decided.at)
-    ]
-    common = {**went_by, "problems": dict(problems)} if problems else went_by
-    for target, decision in decided.decisions.items():
-        if decision.reason.sends or decision.reason.value != _last(standings.get(target))[1]:
-            recorded = decision.reason.sends and not send
-            found.append(
-                _entry(group, decided.at, target, decision, {**common, **({"recorded": True} if recorded else {})})
-            )
-    return found
-
-
-def _entry(group: Group, at: datetime, target: Target, decision: Decision, went_by: Mapping[str, object]) -> Entry:
-    detail = {
-        "channel": target.channel,
-        "recipient": target.recipient,
-        "sends": decision.reason.sends,
-        "firing": sorted(decision.firing),
-        "resolved": sorted(decision.resolved),
-        **went_by,
-    }
-    return Entry(
-        at=at,
-        kind=Kind.DECISION,
-        reason=decision.reason.value,
-        subject_type=Subject.GROUP,
-        subject_id=str(group.id),
-        alert_ids=sorted(decision.firing | decision.resolved) or sorted(decision.told.firing),
-        detail=detail,
-    )
+def _parted(ids: Sequence[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """The groups in batches for one transaction each, in their order."""
+    batch: list[int] = []
+    members = 0
+    for group_id in ids:
+        size = sizes.get(group_id, 0)
+        if batch and (len(batch) >= MOST_GROUPS or members + size > MOST_MEMBERS):
+            yield batch
+            batch, members = [], 0
+        batch.append(group_id)
+        members += size
+    if batch:
+        yield batch

@@ -40,6 +40,20 @@ def guarded(name: str, metrics: Metrics, work: Callable[[], object]) -> bool:
     return True
 
 
+def failure_of(work: Callable[[], object], *, but: tuple[type[Exception], ...]) -> Exception | None:
+    """Do one piece of a loop's work that may fail by itself; what it failed with, `None` where it went well.
+
+    `but` is raised: that is nothing the other pieces would be spared.
+    """
+    try:
+        work()
+    except Exception as failure:
+        if isinstance(failure, (FatalError, *but)):
+            raise
+        return failure
+    return None
+
+
 class Loop:
     """Runs one tick again and again until stopped.
 

@@ -37,9 +37,45 @@ class _Silences:
         self.every = every
         self._sieve = Sieve([silence.matchers for silence in every])
 
-    def covering(self, alerts: Collection[Alert]) -> list[Silence]:
-        places = {place for alert in alerts for place in self._sieve.matching(alert.labels)}
-        return [self.every[place] for place in sorted(places)]
+    def covering(self, alerts: Mapping[int, Alert]) -> dict[int, list[int]]:
+        found = {number: self._sieve.matching(alert.labels) for number, alert in alerts.items()}
+        return {number: places for number, places in found.items() if places}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What there is to mute `alerts` at `now`, read at once for all of them: alerts of one group, or of hundreds.
+
+    `silences` are the places, among those of the definitions, of what covers each alert whatever the time: few, while there
+    may be thousands. `inhibitors` has a row for every alert that is a target of some rule, inhibited or not.
+    """
+
+    alerts: Mapping[int, Alert]
+    definitions: Definitions
+    now: datetime
+    silences: Mapping[int, Sequence[int]]
+    inhibitors: Mapping[int, Sequence[Inhibitor]]
+    higher: Mapping[int, int]
+
+    def mutes(self, numbers: Collection[int], policy: Policy | None) -> Mutes:
+        """The mutes of these of the alerts on the route with this policy; without one, on every route that an alert takes."""
+        chosen = {number: self.alerts[number] for number in numbers}
+        return mutes(
+            chosen.values(),
+            self.covering(numbers),
+            self.now,
+            inhibitors=self.inhibitors,
+            higher=self.higher,
+            intervals=_intervals(chosen, self.definitions, self.now, policy),
+            defined=self.definitions.time_intervals,
+        )
+
+    def covering(self, numbers: Iterable[int]) -> tuple[Silence, ...]:
+        """The silences that cover any of these alerts, whatever the time."""
+        if not self.silences:
+            return ()
+        places = {place for number in numbers for place in self.silences.get(number, ())}
+        return tuple(self.definitions.silences[place] for place in sorted(places))
 
 
 @dataclass(slots=True)
@@ -61,16 +97,30 @@ class Muting:
         policy: Policy | None = None,
     ) -> Mutes:
         """The mutes of these alerts on the route with this policy; without one, on every route that an alert takes."""
+        look = self.look(connection, alerts, definitions, now)
+        return look.mutes(look.alerts.keys(), policy)
+
+    def look(self, connection: Connection, alerts: Iterable[Alert], definitions: Definitions, now: datetime) -> Look:
+        """Find what there is to mute these alerts; good for the transaction it is made in."""
         stored = {alert.id: sent_out(alert, self.external) for alert in alerts if alert.id is not None}
-        return mutes(
-            stored.values(),
-            self._covering(definitions.silences, stored.values()),
-            now,
+        return Look(
+            alerts=stored,
+            definitions=definitions,
+            now=now,
+            silences=self._covering(definitions.silences, stored),
             inhibitors=self._inhibitors(connection, stored, definitions.inhibit_rules),
             higher=_higher(connection, stored, definitions),
-            intervals=_intervals(stored, definitions, now, policy),
-            defined=definitions.time_intervals,
         )
+
+    def inhibitors(
+        self, connection: Connection, numbers: Collection[int], rules: tuple[InhibitRule, ...]
+    ) -> Mapping[int, Sequence[Inhibitor]]:
+        """What inhibits these alerts now, of which nothing but the number is at hand; one that does not fire is absent."""
+        with self._lock:
+            self._use(rules)
+            self._follow(connection)
+            known = ((number, self._firing[number]) for number in numbers if number in self._firing)
+            return {number: self._sources.inhibitors(number, labels) for number, labels in known}
 
     def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:
         """Learn what fires now, so that a flush, which keeps others from writing, finds little left to learn."""
@@ -79,8 +129,9 @@ class Muting:
             if rules:
                 self._follow(connection)
 
-    def _covering(self, silences: tuple[Silence, ...], alerts: Collection[Alert]) -> list[Silence]:
-        """The silences that cover any of the alerts, whatever the time: few, while there may be thousands."""
+    def _covering(self, silences: tuple[Silence, ...], alerts: Mapping[int, Alert]) -> Mapping[int, Sequence[int]]:
+        if not silences:
+            return {}
         with self._lock:
             if self._silences.every is not silences:
                 self._silences = _Silences(silences)
@@ -90,6 +141,8 @@ class Muting:
     def _inhibitors(
         self, connection: Connection, alerts: Mapping[int, Alert], rules: tuple[InhibitRule, ...]
     ) -> Mapping[int, Sequence[Inhibitor]]:
+        if not rules:
+            return {}
         with self._lock:
             self._use(rules)
             targets = [number for number, alert in alerts.items() if self._sources.targeting(number, alert.labels)]

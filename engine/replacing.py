@@ -97,7 +97,7 @@ class Replacing:
         """Place the members of a locked group anew where need be; whether any is elsewhere, or the group itself, since."""
         firing = [alert for alert in members.values() if alert.state is State.FIRING]
         version = definitions.configuration.version
-        if not _is_stale(connection, group, firing, definitions):
+        if not is_stale(group, firing, moving.oldest(connection, group.id), definitions):
             return False
         placed = self._placed_anew(connection, firing, definitions)
         shifts = {number: _from(group.id, one) for number, one in placed.items()}
@@ -279,9 +279,11 @@ def _less(there: Standing, alerts: Sequence[int]) -> Standing:
     return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
 
 
-def _is_stale(connection: Connection, group: Group, firing: Sequence[Alert], definitions: Definitions) -> bool:
-    """Whether an older configuration placed a member, or a rule of theirs was given its own channels or lost them."""
-    oldest = moving.oldest(connection, group.id)
+def is_stale(group: Group, firing: Iterable[Alert], oldest: int | None, definitions: Definitions) -> bool:
+    """Whether an older configuration placed a member, or a rule of those firing was given its own channels or lost them.
+
+    `oldest` is the number of the oldest configuration that placed a member, `None` where there is none.
+    """
     if oldest is not None and oldest < definitions.configuration.version:
         return True
     return any(_is_misrouted(alert, group, definitions) for alert in firing)

@@ -26,6 +26,7 @@ from engine.dispatcher import Dispatcher
 from engine.doors import Doors, connector, deliverer, environment_of, heartbeat, shown
 from engine.evaluator import Evaluator
 from engine.fallback import Fallback
+from engine.flushing import Flushing
 from engine.health import Component, Vitals
 from engine.intake import Intake
 from engine.janitor import Janitor
@@ -410,21 +411,28 @@ def _posting(parts: _Parts) -> Posting:
 
 
 def _dispatcher(parts: _Parts) -> Dispatcher:
-    return Dispatcher(
+    external = parts.settings.external_labels
+    publishing = Publishing(database=parts.database, feed=parts.feed)
+    replacing = Replacing(database=parts.database, external=external)
+    flushing = Flushing(
         database=parts.database,
-        feed=parts.feed,
         addressing=parts.addressing,
         muting=parts.muting,
-        publishing=Publishing(database=parts.database, feed=parts.feed),
-        replacing=Replacing(database=parts.database, external=parts.settings.external_labels),
-        silencing=Silencing(database=parts.database, external=parts.settings.external_labels),
-        telling=Telling(
-            parts.settings.external_url, shown(parts.settings.prometheus_url), parts.settings.external_labels
-        ),
+        publishing=publishing,
+        replacing=replacing,
+        telling=Telling(parts.settings.external_url, shown(parts.settings.prometheus_url), external),
+        metrics=parts.metrics,
+        send=parts.settings.delivery is Delivery.SEND,
+    )
+    return Dispatcher(
+        database=parts.database,
+        flushing=flushing,
+        muting=parts.muting,
+        publishing=publishing,
+        replacing=replacing,
+        silencing=Silencing(database=parts.database, external=external),
         metrics=parts.metrics,
         advance=parts.wakes["sender"].set,
-        send=parts.settings.delivery is Delivery.SEND,
-        external=parts.settings.external_labels,
     )
 
 

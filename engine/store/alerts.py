@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, case, cast, func, select, update
 
 from engine.core.alert import Absence, Alert, Change, State, TransitionReason
 from engine.core.engine_alerts import SOURCE
 from engine.core.posting import EXTERNAL
+from engine.store.json_text import loads
 from engine.store.tables import alert_rules, alerts
 from engine.store.upsert import insert
 from rules.labels import Labels
@@ -24,33 +25,60 @@ def value_text(value: float) -> str:
     return repr(value)
 
 
-def from_row(row: RowMapping) -> Alert:
-    """The alert of a row of `alerts`."""
+COLUMNS: Final = (
+    alerts.c.id,
+    alerts.c.source,
+    alerts.c.fingerprint,
+    cast(alerts.c.labels, Text),
+    cast(alerts.c.sample_labels, Text),
+    cast(alerts.c.annotations, Text),
+    alerts.c.state,
+    alerts.c.value,
+    alerts.c.threshold,
+    alerts.c.threshold_id,
+    alerts.c.active_at,
+    alerts.c.fired_at,
+    alerts.c.keep_firing_since,
+    alerts.c.missing_since,
+    alerts.c.resolved_at,
+    alerts.c.episode,
+    alerts.c.reason,
+    alerts.c.rule_version,
+    alerts.c.generator_url,
+)
+"""What from_columns makes an alert of; JSON as text, for whoever reads thousands."""
+
+
+def from_columns(row: Sequence[Any]) -> Alert:
+    """The alert of a row of COLUMNS.
+
+    One that is kept without its series has no other transition meanwhile, so the row's reason is the absence's.
+    """
+    number, source, fingerprint, labels, series, annotations, state, value, threshold, threshold_id, *rest = row
+    active_at, fired_at, keep_firing_since, missing_since, resolved_at, episode, reason, version, url = rest
+    own = Labels.known(loads(labels), fingerprint)
     return Alert(
-        id=row["id"],
-        source=row["source"],
-        labels=Labels(row["labels"]),
-        sample_labels=Labels(row["sample_labels"]),
-        state=State(row["state"]),
-        value=float(row["value"]),
-        threshold=None if row["threshold"] is None else float(row["threshold"]),
-        threshold_id=row["threshold_id"],
-        annotations=row["annotations"],
-        active_at=row["active_at"],
-        fired_at=row["fired_at"],
-        keep_firing_since=row["keep_firing_since"],
-        resolved_at=row["resolved_at"],
-        absence=_absence(row),
-        episode=row["episode"],
-        rule_version=row["rule_version"],
-        generator_url=row["generator_url"],
+        id=number,
+        source=source,
+        labels=own,
+        sample_labels=own if series == labels else Labels(loads(series)),
+        state=State(state),
+        value=float(value),
+        threshold=None if threshold is None else float(threshold),
+        threshold_id=threshold_id,
+        annotations=loads(annotations),
+        active_at=active_at,
+        fired_at=fired_at,
+        keep_firing_since=keep_firing_since,
+        resolved_at=resolved_at,
+        absence=None if missing_since is None else Absence(since=missing_since, reason=TransitionReason(reason)),
+        episode=episode,
+        rule_version=version,
+        generator_url=url,
     )
 
 
-def _absence(row: RowMapping) -> Absence | None:
-    """An alert that is kept without its series has no other transition meanwhile, so the row's reason is the absence's."""
-    since = row["missing_since"]
-    return None if since is None else Absence(since=since, reason=TransitionReason(row["reason"]))
+_EVERY: Final = select(*COLUMNS)
 
 
 def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dict[Labels, Alert]]:
@@ -58,9 +86,9 @@ def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dic
     found: dict[str, dict[Labels, Alert]] = {source: {} for source in sources}
     names = sorted(sources)
     for start in range(0, len(names), 500):
-        query = select(alerts).where(alerts.c.source.in_(names[start : start + 500]), alerts.c.state != State.INACTIVE)
-        for row in connection.execute(query).mappings():
-            alert = from_row(row)
+        query = _EVERY.where(alerts.c.source.in_(names[start : start + 500]), alerts.c.state != State.INACTIVE)
+        for row in connection.execute(query):
+            alert = from_columns(row)
             found[alert.source][alert.labels] = alert
     return found
 
@@ -68,12 +96,11 @@ def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dic
 def orphans(connection: Connection) -> list[Alert]:
     """Active alerts whose rule is gone or disabled; posted alerts and the engine's own have no rule and are none of these."""
     query = (
-        select(alerts)
-        .outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
+        _EVERY.outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
         .where(alerts.c.state != State.INACTIVE, alerts.c.source.not_in((EXTERNAL, SOURCE)))
         .where(alert_rules.c.id.is_(None) | alert_rules.c.enabled.is_(False))
     )
-    return [from_row(row) for row in connection.execute(query).mappings()]
+    return [from_columns(row) for row in connection.execute(query)]
 
 
 def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, int]:
@@ -191,8 +218,8 @@ def by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Alert]:
     numbers = sorted(set(ids))
     found: dict[int, Alert] = {}
     for start in range(0, len(numbers), 500):
-        query = select(alerts).where(alerts.c.id.in_(numbers[start : start + 500]))
-        found |= {row["id"]: from_row(row) for row in connection.execute(query).mappings()}
+        query = _EVERY.where(alerts.c.id.in_(numbers[start : start + 500]))
+        found |= {row[0]: from_columns(row) for row in connection.execute(query)}
     return found
 
 
@@ -201,8 +228,10 @@ def by_key(connection: Connection, source: str, keys: Iterable[str]) -> dict[str
     wanted = sorted(set(keys))
     found: dict[str, Alert] = {}
     for start in range(0, len(wanted), 500):
-        query = select(alerts).where(alerts.c.source == source, alerts.c.key.in_(wanted[start : start + 500]))
-        found |= {row["key"]: from_row(row) for row in connection.execute(query).mappings()}
+        query = select(alerts.c.key, *COLUMNS).where(
+            alerts.c.source == source, alerts.c.key.in_(wanted[start : start + 500])
+        )
+        found |= {key: from_columns(columns) for key, *columns in connection.execute(query)}
     return found
 
 
@@ -234,8 +263,8 @@ def identities(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[st
 
 def by_fingerprint(connection: Connection, fingerprint: str) -> list[Alert]:
     """The alerts with this public name; several rules may make the same label set."""
-    query = select(alerts).where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id)
-    return [from_row(row) for row in connection.execute(query).mappings()]
+    query = _EVERY.where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id)
+    return [from_columns(row) for row in connection.execute(query)]
 
 
 def page(
@@ -247,19 +276,19 @@ def page(
     limit: int = 100,
 ) -> list[Alert]:
     """At most `limit` alerts with a row number above `after`, in order; empty `states` means every state."""
-    query = select(alerts).where(alerts.c.id > after).order_by(alerts.c.id).limit(limit)
+    query = _EVERY.where(alerts.c.id > after).order_by(alerts.c.id).limit(limit)
     if states:
         query = query.where(alerts.c.state.in_([state.value for state in states]))
     if source is not None:
         query = query.where(alerts.c.source == source)
-    return [from_row(row) for row in connection.execute(query).mappings()]
+    return [from_columns(row) for row in connection.execute(query)]
 
 
 def of_rules(connection: Connection, *, limit: int) -> list[Alert]:
     """At most `limit` pending and firing alerts of rules, the engine's own among them: firing ones first, then by row."""
     first = case((alerts.c.state == State.FIRING, 0), else_=1)
-    query = select(alerts).where(_OF_RULES).order_by(first, alerts.c.id).limit(limit)
-    return [from_row(row) for row in connection.execute(query).mappings()]
+    query = _EVERY.where(_OF_RULES).order_by(first, alerts.c.id).limit(limit)
+    return [from_columns(row) for row in connection.execute(query)]
 
 
 def count_of_rules(connection: Connection) -> int:

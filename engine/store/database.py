@@ -23,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make
 from sqlalchemy.exc import ArgumentError
 
 from engine.clock import Clock
+from engine.store import json_text
 
 BUSY_TIMEOUT_MS = 5000
 WAL_ATTEMPTS = 100
@@ -212,6 +213,8 @@ def _postgresql(url: URL, patience: timedelta) -> Engine:
         max_overflow=POOL_SIZE,
         pool_pre_ping=True,
         hide_parameters=True,
+        json_serializer=json_text.dumps,
+        json_deserializer=json_text.loads,
         connect_args=defaults,
     )
     event.listen(engine, "connect", partial(_limit_idling, patience // timedelta(milliseconds=1)))
@@ -249,6 +252,8 @@ def _sqlite(path: str) -> Engine:
         pool_size=POOL_SIZE,
         max_overflow=POOL_SIZE,
         hide_parameters=True,
+        json_serializer=json_text.dumps,
+        json_deserializer=json_text.loads,
         creator=partial(_open_sqlite, place),
     )
     event.listen(engine, "begin", _begin_sqlite)

@@ -8,12 +8,12 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, case, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, literal, select, text, update
 
 from engine.core.alert import Alert
-from engine.core.flush import Flush, Group, Muter, Target
+from engine.core.flush import Group, Muter, Target
 from engine.core.grouping import Placement, first_flush
-from engine.core.muting import MuteKind
+from engine.core.muting import MuteKind, Mutes
 from engine.core.notifying import Told
 from engine.store import alerts as alert_rows
 from engine.store.tables import alert_groups, group_channels, group_members
@@ -102,26 +102,23 @@ def _group_row(placement: Placement, fired_at: datetime, *, flush_at: datetime) 
     }
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[int]:
-    """The groups to flush now, the longest waiting first."""
+def due(connection: Connection, now: datetime, limit: int, *, but: Collection[int] = ()) -> list[int]:
+    """The groups to flush now, the longest waiting first; `but` are left out."""
     query = (
         select(alert_groups.c.id).where(alert_groups.c.flush_at <= now).order_by(alert_groups.c.flush_at).limit(limit)
     )
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_without(query, but)).scalars())
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the next group is due; `None` when all are idle."""
+def next_due(connection: Connection, *, but: Collection[int] = ()) -> datetime | None:
+    """When the next group is due; `None` when all are idle but those that are left out."""
     query = select(func.min(alert_groups.c.flush_at)).where(alert_groups.c.flush_at.is_not(None))
-    moment: datetime | None = connection.execute(query).scalar_one()
+    moment: datetime | None = connection.execute(_without(query, but)).scalar_one()
     return moment
 
 
-def lock(connection: Connection, group_id: int, now: datetime) -> Group | None:
-    """The group, locked until the transaction ends; `None` when another process has it or it is no longer due."""
-    query = select(alert_groups).where(alert_groups.c.id == group_id, alert_groups.c.flush_at <= now)
-    row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
-    return None if row is None else as_group(row)
+def _without(query: Select[*tuple[Any, ...]], but: Collection[int]) -> Select[*tuple[Any, ...]]:
+    return query.where(alert_groups.c.id.not_in(sorted(but))) if but else query
 
 
 def as_group(row: RowMapping) -> Group:
@@ -151,32 +148,16 @@ def members(connection: Connection, group_id: int) -> dict[int, Alert]:
 def standings(connection: Connection, group_id: int) -> dict[Target, Standing]:
     """What every addressee the group ever had was told."""
     query = select(group_channels).where(group_channels.c.group_id == group_id)
-    return {
-        Target(row["channel"], row["recipient"]): Standing(
-            decided=told_from_json(row["decided"]),
-            delivered=told_from_json(row["delivered"]),
-            last_reason=row["last_reason"],
-        )
-        for row in connection.execute(query).mappings()
-    }
+    return {Target(row["channel"], row["recipient"]): standing_of(row) for row in connection.execute(query).mappings()}
 
 
-def save_decided(connection: Connection, group_id: int, decided: Mapping[Target, tuple[Told, str]]) -> None:
-    """Write what each addressee counts as told from now on, and why; what has arrived is left as it is."""
-    nothing = told_to_json(Told())
-    rows = [
-        {
-            "group_id": group_id,
-            "channel": target.channel,
-            "recipient": target.recipient,
-            "decided": told_to_json(told),
-            "delivered": nothing,
-            "last_reason": reason,
-        }
-        for target, (told, reason) in decided.items()
-    ]
-    key = ["group_id", "channel", "recipient"]
-    upsert(connection, group_channels, rows, key=key, also={"delivered": group_channels.c.delivered})
+def standing_of(row: RowMapping) -> Standing:
+    """What a row of group_channels says of its addressee."""
+    return Standing(
+        decided=told_from_json(row["decided"]),
+        delivered=told_from_json(row["delivered"]),
+        last_reason=row["last_reason"],
+    )
 
 
 def save(connection: Connection, group_id: int, target: Target, standing: Standing) -> None:
@@ -221,13 +202,9 @@ def forget_delivered(
     connection.execute(_of(group_id, target).values(delivered=told_to_json(left)))
 
 
-def finish(connection: Connection, group: Group, decided: Flush) -> None:
-    """Schedule the group's next flush, remember who is muted, and let the resolved go."""
-    muted = {str(number): [[mute.kind.value, mute.by] for mute in every] for number, every in decided.mutes.items()}
-    flushed_at = None if decided.next_flush_at is None else decided.at
-    values = {"flush_at": decided.next_flush_at, "flushed_at": flushed_at, "muted": muted}
-    connection.execute(update(alert_groups).where(alert_groups.c.id == group.id).values(values))
-    leave(connection, group.id, decided.leaving, at=decided.at)
+def muted_to_json(mutes: Mutes) -> dict[str, Any]:
+    """What a group remembers of its mutes, as its column keeps it."""
+    return {str(number): [[mute.kind.value, mute.by] for mute in every] for number, every in mutes.items()}
 
 
 def leave(connection: Connection, group_id: int, alert_ids: Iterable[int], *, at: datetime) -> None:

@@ -6,7 +6,7 @@ of a send; a process that dies with a lease leaves the row to the next one when 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -46,11 +46,15 @@ class Parcel:
     rendered: bytes | None
 
 
-def add_facts(connection: Connection, group_id: int, facts: Facts) -> int:
-    """Keep what a flush says, once for all its addressees; answers the row's number."""
-    row = {"group_id": group_id, "at": facts.flush_at, "content": facts_codec.encode(facts)}
-    made = connection.execute(notification_facts.insert().values(row).returning(notification_facts.c.id))
-    return int(made.scalar_one())
+def add_facts(connection: Connection, told: Sequence[tuple[int, Facts]]) -> list[int]:
+    """Keep what flushes say, each once for all its addressees, beside its group's number; answers the rows' numbers."""
+    if not told:
+        return []
+    rows = [
+        {"group_id": group_id, "at": facts.flush_at, "content": facts_codec.encode(facts)} for group_id, facts in told
+    ]
+    made = notification_facts.insert().returning(notification_facts.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(made, rows).scalars())
 
 
 def read_facts(connection: Connection, facts_id: int) -> Facts:
@@ -59,23 +63,47 @@ def read_facts(connection: Connection, facts_id: int) -> Facts:
     return facts_codec.decode(connection.execute(query).scalar_one())
 
 
-def add(
-    connection: Connection, *, facts_id: int, group_id: int, target: Target, reason: str, told: Told, now: datetime
-) -> None:
-    """Queue a message; one to the same addressee that nobody has tried yet is superseded, for this one says it all."""
-    stale = and_(_same_queue(group_id, target), outbox.c.attempts == 0)
-    connection.execute(update(outbox).where(stale).values(status=Status.SUPERSEDED.value, finished_at=now))
-    row = {
-        "facts_id": facts_id,
-        "group_id": group_id,
-        "channel": target.channel,
-        "recipient": target.recipient,
-        "reason": reason,
-        "told": told_to_json(told),
-        "next_attempt_at": now,
-        "created_at": now,
-    }
-    connection.execute(outbox.insert().values(row))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A message to be queued for one addressee, and what counts as told once it is."""
+
+    facts_id: int
+    group_id: int
+    target: Target
+    reason: str
+    told: Told
+
+
+def add(connection: Connection, messages: Sequence[Queued], now: datetime) -> None:
+    """Queue messages; one to the same addressee that nobody has tried yet is superseded, for the new one says it all."""
+    if not messages:
+        return
+    _supersede(connection, messages, now)
+    rows = [
+        {
+            "facts_id": message.facts_id,
+            "group_id": message.group_id,
+            "channel": message.target.channel,
+            "recipient": message.target.recipient,
+            "reason": message.reason,
+            "told": told_to_json(message.told),
+            "next_attempt_at": now,
+            "created_at": now,
+        }
+        for message in messages
+    ]
+    connection.execute(outbox.insert(), rows)
+
+
+def _supersede(connection: Connection, messages: Sequence[Queued], now: datetime) -> None:
+    untried = and_(outbox.c.status == Status.PENDING.value, outbox.c.attempts == 0)
+    groups = {message.group_id for message in messages}
+    waiting = select(outbox.c.group_id).where(outbox.c.group_id.in_(sorted(groups)), untried)
+    late = set(connection.execute(waiting).scalars())
+    for message in messages:
+        if message.group_id in late:
+            stale = and_(_same_queue(message.group_id, message.target), untried)
+            connection.execute(update(outbox).where(stale).values(status=Status.SUPERSEDED.value, finished_at=now))
 
 
 def due(connection: Connection, now: datetime, *, per_channel: int) -> list[tuple[int, str]]:

@@ -1,0 +1,163 @@
+"""Groups to which nothing happens cost next to nothing, and what does happen is told as if every flush were made in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from engine.dispatcher import Dispatcher
+from engine.resting import Resting
+from tests.scenarios.world import START, World
+
+INTERVAL = 30
+
+
+def dispatcher(world: World) -> Dispatcher:
+    """The loop that flushes."""
+    (found,) = [getattr(loop.tick, "__self__", None) for loop in world.service.loops if loop.name == "dispatcher"]
+    assert isinstance(found, Dispatcher)
+    return found
+
+
+@contextmanager
+def statements(world: World) -> Iterator[list[str]]:
+    """Collects what is asked of the database."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        found.append(statement)
+
+    event.listen(world.service.database.engine, "before_cursor_execute", note)
+    yield found
+    event.remove(world.service.database.engine, "before_cursor_execute", note)
+
+
+def flushes(world: World) -> float:
+    (found,) = [
+        one.value for each in world.service.metrics.flushes.collect() for one in each.samples if "_total" in one.name
+    ]
+    return found
+
+
+def test_a_group_to_which_nothing_happens_only_has_its_timer_moved_on(world: World) -> None:
+    for number in range(20):
+        world.post({"alertname": f"a{number}"}, end=5000)
+    world.until(70)
+    before = flushes(world)
+    with statements(world) as asked:
+        world.until(70 + 10 * INTERVAL)
+    assert flushes(world) - before == 20 * 10
+    assert not [one for one in asked if "alerts.annotations" in one and "group_members" in one]
+    assert world.rows("SELECT DISTINCT flush_at - flushed_at FROM alert_groups") in (
+        [(30_000_000,)],
+        [(timedelta(seconds=30),)],
+    )
+
+
+def _post(world: World, chance: Random) -> None:
+    labels = {
+        "alertname": chance.choice(("disk", "load")),
+        "host": chance.choice("abc"),
+        "severity": chance.choice(("critical", "warning")),
+    }
+    end = world.now + chance.choice((0, 45, 400, 4000))
+    world.post(labels, start=world.now - 1, end=end, said=str(chance.random()))
+
+
+def _silence(world: World, chance: Random) -> None:
+    starts = world.now + chance.choice((0, 0, 50))
+    world.sql(
+        "INSERT INTO silences (id, matchers, starts_at, ends_at) VALUES (:id, :matchers, :starts, :ends)",
+        id=f"s{world.now}",
+        matchers=f'["host={chance.choice("abc")}"]',
+        starts=START + timedelta(seconds=starts),
+        ends=START + timedelta(seconds=starts + chance.choice((40, 200))),
+    )
+
+
+def _night(world: World, chance: Random) -> None:
+    start = int(world.now // 60) + chance.choice((0, 1, 2))
+    begin, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in (start, start + chance.choice((2, 60))))
+    times = [{"times": [{"start_time": begin, "end_time": end}]}]
+    world.sql("UPDATE time_intervals SET time_intervals = :times WHERE name = 'night'", times=json.dumps(times))
+
+
+def _inhibit(world: World, chance: Random) -> None:
+    world.sql("DELETE FROM inhibit_rules")
+    if chance.random() < 0.7:
+        world.sql(
+            "INSERT INTO inhibit_rules (id, source_matchers, target_matchers, equal) "
+            "VALUES ('i', '[\"severity=critical\"]', '[\"severity=warning\"]', '[\"host\"]')"
+        )
+
+
+def _edit(world: World, chance: Random) -> None:
+    world.sql("UPDATE routes SET repeat_interval_seconds = :seconds", seconds=chance.choice((90, 300, 6000)))
+
+
+def _channel(world: World, chance: Random) -> None:
+    kept = chance.choice(('["hook"]', '["hook", "also"]', '["also"]'))
+    world.sql("UPDATE routes SET channels = :channels", channels=kept)
+
+
+ACTS: tuple[Callable[[World, Random], None], ...] = (_post, _post, _post, _silence, _night, _inhibit, _edit, _channel)
+
+
+class Forgetful(World):
+    """The engine as it would be if it remembered nothing of groups that rest: each flush is made in full."""
+
+    def tick(self) -> Any:
+        dispatcher(self).flushing.resting = Resting()
+        return super().tick()
+
+
+def played(world: World, seed: int) -> tuple[list[object], list[object]]:
+    """A random hour: what was delivered, and what the ledger says of groups."""
+    world.sql(
+        "INSERT INTO channels (name, kind, url) VALUES ('hook', 'webhook', 'http://127.0.0.1:1/hook'), "
+        "('also', 'webhook', 'http://127.0.0.1:1/also')"
+    )
+    world.sql("INSERT INTO time_intervals (name, time_intervals) VALUES ('night', '[{\"months\": [\"7\"]}]')")
+    world.sql(
+        "UPDATE routes SET channels = '[\"hook\"]', group_by = '[\"alertname\"]', group_wait_seconds = 5, "
+        "group_interval_seconds = 30, repeat_interval_seconds = 300, mute_time_intervals = '[\"night\"]'"
+    )
+    chance = Random(seed)
+    for _ in range(25):
+        chance.choice(ACTS)(world, chance)
+        world.until(world.now + chance.choice((7, 31, 64, 100)))
+    ledger = world.rows(
+        "SELECT at, kind, reason, subject_id, alert_ids, detail FROM ledger "
+        "WHERE subject_type = 'group' AND kind <> 'attempt' ORDER BY id"
+    )
+    world.service.stop()
+    return [(one.at, one.kind, one.body) for one in world.deliveries], [tuple(one) for one in ledger]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_told_is_what_flushes_in_full_would_tell(tmp_path: Path, seed: int) -> None:
+    delivered, ledger = played(World(f"sqlite:///{tmp_path}/rests.db"), seed)
+    plain, written = played(Forgetful(f"sqlite:///{tmp_path}/plain.db"), seed)
+    assert ledger == written
+    assert delivered == plain
+    assert len(ledger) > 10
+
+
+def test_a_group_that_cannot_be_flushed_holds_up_no_other(world: World) -> None:
+    world.broken_on_purpose = True
+    for name in ("good", "bad", "fine"):
+        world.post({"alertname": name}, end=5000)
+    world.sql("UPDATE alert_groups SET muted = '{\"no number\": []}' WHERE CAST(labels AS TEXT) LIKE '%bad%'")
+    world.until(60)
+    assert sorted(one.body["groupLabels"]["alertname"] for one in world.deliveries) == ["fine", "good"]
+    world.sql("UPDATE alert_groups SET muted = '{}' WHERE CAST(labels AS TEXT) LIKE '%bad%'")
+    world.until(180)
+    assert sorted(one.body["groupLabels"]["alertname"] for one in world.deliveries) == ["bad", "fine", "good"]
