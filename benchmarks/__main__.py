@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert, in about 20 minutes.
+"""`python -m benchmarks`, or `cycles`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert
+(benchmarks/cycles.py).
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
 a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py),
@@ -15,17 +16,12 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import edits, groups, imports, posts, replicas
-from benchmarks.cpu import measure, usage
-from benchmarks.report import HEADING, TITLES, Result, Surroundings, described, section, table
-from benchmarks.stage import set_up
-from benchmarks.workload import Shape, Workload
+from benchmarks import cycles, edits, groups, imports, posts, replicas
+from benchmarks.report import HEADING, TITLES, Surroundings, described
 from engine.telemetry import version
 from tests.peers.require import find_binary
 
@@ -147,68 +143,24 @@ def _measure_edits(words: Sequence[str]) -> int:
 
 
 def _measure_cycles(words: Sequence[str]) -> int:
-    options, prometheus = _options(words), find_binary("prometheus")
+    options, prometheus = (
+        cycles.options([one for one in words if one != "cycles"], _add_page),
+        find_binary("prometheus"),
+    )
     if prometheus is None:
         print("prometheus is not installed; there is nothing to compare with", file=sys.stderr)
         return 1
-    results = []
-    for shape in options.shapes:
-        for rules in options.rules:
-            series = max(options.series, 2 * rules) if shape is Shape.RATIOS else options.series
-            result = _cycle(Workload(shape=shape, rules=rules, series=series), options)
-            if result is None:
-                return 1
-            results.append(result)
-            print(table(results[-1:]), flush=True)
-    surroundings = _surroundings(words, prometheus)
-    where = [*described(surroundings, database=_databases()), *_peers(options.systems)]
-    print(table(results), *where, sep="\n")
-    text = section(results, where, surroundings.command)
-    _publish(options.page, HEADING, text)
+    kept = cycles.run(options)
+    if kept is None:
+        return 1
+    surroundings = _surroundings(["cycles"], prometheus)
+    where = [*described(surroundings, database=_databases()), *_peers(TITLES)]
+    if options.page is not None:
+        _publish(options.page, HEADING, cycles.publish(options.page, kept, where, surroundings.command))
     return 0
 
 
-def _cycle(workload: Workload, options: argparse.Namespace) -> Result | None:
-    """One workload, measured in steady state, which begins a cycle after everything was found."""
-    interval = timedelta(seconds=options.interval)
-    with (
-        tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder,
-        set_up(workload, Path(folder), interval=interval, systems=options.systems) as stage,
-    ):
-        time.sleep(interval.total_seconds())
-        used = measure(
-            partial(usage, stage.processes),
-            lambda span: time.sleep(span.total_seconds()),
-            interval=interval,
-            cycles=options.cycles,
-            repeats=options.repeats,
-        )
-        wrong = stage.disagreements()
-        if wrong:
-            print(*wrong, sep="\n", file=sys.stderr)
-            return None
-        return Result(
-            workload=workload,
-            interval_seconds=options.interval,
-            costs=[stage.costs(one) for one in used],
-            alerts=workload.firing,
-        )
-
-
-def _options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--shapes", type=lambda text: [Shape(one) for one in text.split(",")], default=list(Shape))
-    parser.add_argument("--rules", type=lambda text: [int(one) for one in text.split(",")], default=[100, 1000])
-    parser.add_argument("--series", type=int, default=10_000, help="a multiple of the rules")
-    parser.add_argument("--systems", type=lambda text: text.split(","), default=list(TITLES), help=", ".join(TITLES))
-    parser.add_argument("--interval", type=float, default=10.0, help="seconds between two evaluations of a rule")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cycles", type=int, default=3, help="evaluations of each rule in a repeat")
-    _add_page(parser)
-    return parser.parse_args(words)
-
-
-def _peers(systems: Sequence[str]) -> list[str]:
+def _peers(systems: Collection[str]) -> list[str]:
     """The versions of what else was measured."""
     if "vmalert" not in systems:
         return []

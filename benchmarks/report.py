@@ -39,12 +39,16 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One workload's cost of a cycle, by system and part, once for each repeat; `alerts` all systems found."""
+    """One workload's cost of a cycle, by system and part, once for each repeat; `alerts` all systems found.
+
+    `at` says when, and how busy the machine was.
+    """
 
     workload: Workload
     interval_seconds: float
     costs: Sequence[Usage]
     alerts: int
+    at: str = ""
 
 
 def table(results: Sequence[Result]) -> str:
@@ -56,10 +60,15 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join([*head, *(row for result in results for row in _rows(result))])
 
 
-def section(results: Sequence[Result], where: Sequence[str], command: str) -> str:
-    """The section of the page, with its heading."""
+def section(results: Sequence[Result], where: Sequence[str], command: str, *, plot: str) -> str:
+    """The section of the page, with its heading; `plot` is the picture's file."""
     listed = "\n".join(f"- {line}" for line in where)
-    return SECTION.format(heading=HEADING, table=table(results), where=listed, command=command)
+    at = "\n".join(
+        f"- {one.workload.shape}, {one.workload.rules:,} rules, {one.workload.series:,} series: every "
+        f"{one.interval_seconds:g} s; measured {one.at}"
+        for one in results
+    )
+    return SECTION.format(heading=HEADING, table=table(results), where=listed, command=command, plot=plot, at=at)
 
 
 def described(surroundings: Surroundings, *, database: str = "SQLite") -> list[str]:
@@ -105,6 +114,13 @@ fires; all systems found the same alerts, label for label, or there would be no 
 
 {table}
 
+![CPU seconds of a cycle by the number of rules]({plot})
+
 {where}
-- Command: `{command}`
+- Command: `{command}`, and for cells beyond the usual ones `make bench ARGS="cycles --cells …"`; a cell that was measured
+  before is not measured again unless `--again` is given
+
+When each cell was measured, and how often its rules are evaluated:
+
+{at}
 """

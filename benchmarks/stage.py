@@ -34,6 +34,9 @@ TELL_AT_ONCE = "UPDATE routes SET group_wait_seconds = 0 WHERE id = 'root'"
 """So that the first notifications are behind us when the measurement begins."""
 FIRING = "SELECT labels FROM alerts WHERE state = 'firing'"
 
+SCRAPE = timedelta(seconds=10)
+"""At most so much time between two scrapes: the rules look at the last minute."""
+
 Found = Callable[[], frozenset[Labels]]
 
 
@@ -101,6 +104,7 @@ def set_up(workload: Workload, folder: Path, *, interval: timedelta, systems: Co
         age = timedelta(seconds=time.monotonic() - started)
         return Response(body=f"{workload.exposition(age)}\n".encode(), headers={"Content-Type": "text/plain"})
 
+    scrape = min(interval, SCRAPE)
     rules = folder / "rules.yml"
     rules.write_text(rule_file(workload))
     with ExitStack() as running:
@@ -108,15 +112,16 @@ def set_up(workload: Workload, folder: Path, *, interval: timedelta, systems: Co
 
         def prometheus(*, ruling: bool = False) -> PrometheusServer:
             files = [rules] if ruling else []
-            server = PrometheusServer(targets=[f"127.0.0.1:{exporter.port}"], interval=interval, rule_files=files)
+            target = f"127.0.0.1:{exporter.port}"
+            server = PrometheusServer(targets=[target], interval=scrape, evaluation=interval, rule_files=files)
             return running.enter_context(server)
 
         stage = Stage(workload=workload, interval=interval, scraping=prometheus().pid)
         servers = {name: prometheus(ruling=name == "ruler") for name in systems}
         for name, server in servers.items():
-            server.wait_for(_ready(workload, interval), within=interval * 8)
+            server.wait_for(_ready(workload, scrape), within=scrape * 12)
             stage.systems[name] = _system(name, server, workload, folder, running, interval=interval)
-        stage.wait_for_alerts(interval * 12)
+        stage.wait_for_alerts(interval * 6 + timedelta(minutes=2))
         yield stage
 
 

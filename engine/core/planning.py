@@ -37,7 +37,7 @@ RESERVED: Final = "__tocsin_rule__"
 """The label under which the queries of a batch are told apart."""
 MAX_BYTES: Final = 256 * 1024
 """How long one query may be: well below what proxies take by default, and the servers themselves."""
-BATCH: Final = 40
+BATCH: Final = 24
 """Queries in one batch: enough to save most requests, and few enough that one which fails costs little to ask again.
 
 Far longer ones cost more than they save: what Prometheus spends on a part grows with the number of parts.

@@ -60,7 +60,7 @@ def test_a_ruler_too_cheap_to_be_seen_gives_no_ratio() -> None:
 
 
 def test_the_section_names_machine_versions_and_command() -> None:
-    text = section([result(0.2)], described(HERE, database="SQLite"), "make bench")
+    text = section([result(0.2)], described(HERE, database="SQLite"), "make bench", plot="cycles.svg")
     for words in ("Some CPU, 2 cores", "`make bench`", 'rate(m{service="…"}[1m]) > …', "## One cycle of evaluation"):
         assert words in text
     assert "Prometheus 2.42.0, Tocsin 0.1.0 on SQLite, Python 3.11.7" in text

@@ -60,8 +60,8 @@ class Exporter:
 class PrometheusServer:
     """One real Prometheus for the length of a `with` block, with a data directory of its own.
 
-    It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval`, tells `alertmanagers`
-    (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command line `flags`.
+    It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval` (or `evaluation`), tells
+    `alertmanagers` (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command line `flags`.
     `data` is a storage that is there already, and stays. With `web`, a file for `--web.config.file`, it speaks https; `trust`
     and `authorization` are what it is then asked with from here. `external_labels` are what it adds to the alerts it tells.
     `scrape` are more settings of its scraping.
@@ -83,6 +83,7 @@ class PrometheusServer:
         trust: ssl.SSLContext | None = None,
         authorization: str = "",
         external_labels: Mapping[str, str] | None = None,
+        evaluation: timedelta | None = None,
     ) -> None:
         self._targets, self._interval, self._rule_files = targets, interval, rule_files
         self._alertmanagers, self._flags, self._data = alertmanagers, flags, data
@@ -92,6 +93,7 @@ class PrometheusServer:
         }
         self._web, self._trust = web, trust
         self._external_labels = dict(external_labels or {})
+        self._evaluation = evaluation or interval
         self._scrape = scrape or {}
         self._headers = {"Authorization": authorization} if authorization else {}
         self._port = free_port()
@@ -184,14 +186,14 @@ class PrometheusServer:
         ]
 
     def _configuration(self) -> dict[str, Any]:
-        interval = f"{self._interval // timedelta(milliseconds=1)}ms"
+        interval, evaluation = (f"{span // timedelta(milliseconds=1)}ms" for span in (self._interval, self._evaluation))
         scrape = {"job_name": "test", "static_configs": [{"targets": list(self._targets)}], **self._scrape}
         receivers = [{**self._alertmanager, "static_configs": [{"targets": list(self._alertmanagers)}]}]
         return {
             "global": {
                 "scrape_interval": interval,
                 "scrape_timeout": interval,
-                "evaluation_interval": interval,
+                "evaluation_interval": evaluation,
                 "external_labels": self._external_labels,
             },
             "rule_files": [str(path) for path in self._rule_files],
