@@ -4,7 +4,8 @@
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
 a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py),
 `import` what an import of 20,000 rules costs (benchmarks/imports.py), `groups` what deciding costs beside a real
-Alertmanager (benchmarks/groups.py).
+Alertmanager (benchmarks/groups.py), `series` an answer of a million series (benchmarks/million.py), `plans` planning
+(benchmarks/replans.py), `firing` and `latency` both pairs end to end (benchmarks/pairs.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from benchmarks import cycles, edits, groups, imports, posts, replicas
 from benchmarks.report import HEADING, TITLES, Surroundings, described
+from benchmarks.targets import TARGETS
 from engine.telemetry import version
 from tests.peers.require import find_binary
 
@@ -37,7 +39,25 @@ def main(words: Sequence[str]) -> int:
         "posts": _measure_posts,
         "replicas": _measure_replicas,
     }
-    return others.get(next(iter(words), ""), _measure_cycles)(words)
+    name = next(iter(words), "")
+    return _measure_target(name, words) if name in TARGETS else others.get(name, _measure_cycles)(words)
+
+
+def _measure_target(name: str, words: Sequence[str]) -> int:
+    target = TARGETS[name]
+    parser = target.parser(name)
+    _add_page(parser)
+    options = parser.parse_args(words[1:])
+    missing = [one for one in target.binaries if find_binary(one) is None]
+    if missing:
+        print(f"{missing[0]} is not installed; there is nothing to measure with", file=sys.stderr)
+        return 1
+    found, section = target.run(options)
+    surroundings = _surroundings(words, find_binary("prometheus") or Path("prometheus"))
+    where = described(surroundings, database=f"SQLite {sqlite3.sqlite_version}")
+    print(found, *where, sep="\n")
+    _publish(options.page, target.heading, section(where, surroundings.command))
+    return 0
 
 
 def _measure_replicas(words: Sequence[str]) -> int:

@@ -61,7 +61,8 @@ class PrometheusServer:
     """One real Prometheus for the length of a `with` block, with a data directory of its own.
 
     It scrapes `targets` (host:port) as job `test` and evaluates `rule_files` every `interval` (or `evaluation`), tells
-    `alertmanagers` (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command line `flags`.
+    `alertmanagers` (host:port, under `alertmanager_path`, with the bearer token `alertmanager_key`), and takes further command
+    line `flags`.
     `data` is a storage that is there already, and stays. With `web`, a file for `--web.config.file`, it speaks https; `trust`
     and `authorization` are what it is then asked with from here. `external_labels` are what it adds to the alerts it tells.
     `scrape` are more settings of its scraping.
