@@ -137,7 +137,7 @@ SECTION: Final = f"""\
 
 A server on this machine answers `m` with so many series, as Prometheus writes them. {RULES} rules with thresholds of their own
 share that query, with `missing_series = keep`, so that all series come back at every evaluation, and each of them is
-compared with every threshold. A cycle is {INTERVAL.total_seconds():.0f} seconds of the whole engine, all its other loops included, after
+compared with every threshold. A cycle is {INTERVAL.seconds} seconds of the whole engine, all its other loops included, after
 everything was found; the memory is the most the process ever held. So large an answer needs a larger
 `TOCSIN_QUERY_MAX_BYTES`.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rules.partition import alternatives, partition
+from rules.partition import partition
+from rules.widening import alternatives
 
 
 @pytest.mark.parametrize(
