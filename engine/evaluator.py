@@ -93,6 +93,9 @@ class Evaluator:
             busy = frozenset(self._busy)
         changed = self.rota.keep(definitions, now, busy)
         self.metrics.definition_version.set(definitions.version)
+        if changed:
+            self.memory.keep(self.rota.units)
+            self.querying.planner.keep(self.rota.units)
         if changed or is_due(self._orphans_at, now, ORPHAN_CHECK):
             self._orphans_at = now + ORPHAN_CHECK
             self._read_ranks()

@@ -88,6 +88,11 @@ class Memory:
             resting={**rested, **resting},
         )
 
+    def keep(self, unit_ids: Collection[str]) -> None:
+        """Forget every other unit."""
+        for unit_id in self._known.keys() - set(unit_ids):
+            self.forget(unit_id)
+
     def forget(self, unit_id: str) -> None:
         """Read this unit anew at its next slot."""
         self._known.pop(unit_id, None)

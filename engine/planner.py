@@ -25,6 +25,8 @@ from rules.rule import Plan as Sharing
 from rules.thresholds import Threshold
 
 BY_RULE: Final = "its `plan` is alone"
+_COUNTS: Final = " data"
+"""Behind a unit's name: the plan of its counts."""
 STRIKES: Final = 3
 """After so many failures that may pass, with nothing wrong with its rules' own queries, a planned query is taken apart."""
 
@@ -44,9 +46,10 @@ class Refined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The requests that answer a unit's rules, and the ids of the rules that ask for their whole left side."""
+    """The requests that answer a unit's rules, the ids of those rules, and of the rules that ask for their whole left side."""
 
     requests: tuple[Request, ...] = ()
+    rule_ids: frozenset[str] = frozenset()
     whole: frozenset[str] = frozenset()
 
 
@@ -84,6 +87,14 @@ class _Experience:
     pieces: dict[str, int] = field(default_factory=dict)
     strikes: dict[str, int] = field(default_factory=dict)
 
+    def forget_all_but(self, rule_ids: Collection[str], keys: Collection[str]) -> None:
+        """Keep what concerns these rules and the queries with these keys."""
+        groups = {planning.group_of(key) for key in keys}
+        self.alone = {rule_id: said for rule_id, said in self.alone.items() if rule_id in rule_ids}
+        self.apart = {key for key in self.apart if key in keys}
+        self.pieces = {key: number for key, number in self.pieces.items() if key in groups}
+        self.strikes = {key: number for key, number in self.strikes.items() if key in groups}
+
 
 class Planner:
     """Plans units; one unit is planned by one thread at a time. `together` False asks every rule's own query."""
@@ -91,6 +102,7 @@ class Planner:
     def __init__(self, *, together: bool = True) -> None:
         self.together = together
         self._units: dict[str, _Memory] = {}
+        self._plans: dict[str, Plan] = {}
         self._experience = _Experience()
         self._guard = threading.Lock()
 
@@ -106,16 +118,20 @@ class Planner:
         dirty = self._follow(known, rules, refined)
         self._remade(known, dirty)
         if dirty or known.batch != batch or not unchanged:
-            known.plan = self._planned(known, batch)
+            # Those who look never see what is worked on: a plan does not change, and the next one takes its place.
+            known.plan = self._plans[unit] = self._planned(known, batch)
         known.made_from, known.batch = made_from, batch
         known.timed = any(one.timed for one in known.rules.values())
         return known.plan
 
     def look(self, unit: str, rules: Mapping[str, Rule], refined: Refined, *, batch: int) -> Plan:
-        """The plan for these rules: the unit's own if it is for just them, else one that is not remembered."""
-        known = self._units.get(unit)
-        if known is not None and known.plan.requests and known.rules.keys() == rules.keys():
-            return known.plan
+        """The plan for these rules: the unit's own if it is for just them, else one that is not remembered.
+
+        Any thread may look.
+        """
+        plan = self._plans.get(unit)
+        if plan is not None and plan.rule_ids == rules.keys():
+            return plan
         stranger = Planner(together=self.together)
         stranger._experience = self._experience
         return stranger.plan(unit, rules, refined, batch=batch)
@@ -124,7 +140,7 @@ class Planner:
         """The plan of the queries that count what the left sides of these rules have, whatever the values."""
         questions = [Question.of(rule.id, asked) for rule in rules if (asked := _count(rule)) is not None]
         made_from = tuple(sorted((question.rule_id, question.asked.text) for question in questions))
-        known = self._units.setdefault(f"{unit} data", _Memory())
+        known = self._units.setdefault(f"{unit}{_COUNTS}", _Memory())
         if known.made_from != made_from or known.batch != batch or known.stale:
             groups: dict[str, list[Question]] = {}
             for question in questions:
@@ -136,8 +152,19 @@ class Planner:
 
     def queries(self, unit: str) -> tuple[Shared, ...]:
         """The queries of the unit's plan as it was last made."""
-        known = self._units.get(unit)
-        return () if known is None else tuple(part for request in known.plan.requests for part in request.parts)
+        plan = self._plans.get(unit, Plan())
+        return tuple(part for request in plan.requests for part in request.parts)
+
+    def keep(self, units: Collection[str]) -> None:
+        """Forget every other unit, and what experience has shown of rules and queries that are in none of these."""
+        counts = {f"{unit}{_COUNTS}" for unit in units}
+        with self._guard:
+            self._units = {unit: known for unit, known in list(self._units.items()) if unit in units or unit in counts}
+            self._plans = {unit: plan for unit, plan in list(self._plans.items()) if unit in units}
+            parts = [part for plan in self._plans.values() for request in plan.requests for part in request.parts]
+            self._experience.forget_all_but(
+                {question.rule_id for part in parts for question in part.questions}, {part.key for part in parts}
+            )
 
     def blame(self, rule_id: str, text: str, error: str) -> None:
         """This rule's own query fails; until it asks something else, it is asked alone."""
@@ -157,7 +184,7 @@ class Planner:
         `at_once` says that it cannot have been a moment's trouble.
         """
         with self._guard:
-            group = key.rpartition(planning.PIECE)[0] or key
+            group = planning.group_of(key)
             self._experience.strikes[group] = self._experience.strikes.get(group, 0) + 1
             if at_once or self._experience.strikes[group] >= STRIKES:
                 self._experience.strikes[group] = 0
@@ -226,12 +253,13 @@ class Planner:
                 known.queries.pop(key, None)
 
     def _planned(self, known: _Memory, batch: int) -> Plan:
-        for key, pieces in self._experience.pieces.items():
+        for key, pieces in self._experience.pieces.copy().items():
             if key in known.groups:
                 known.queries[key] = planning.shared(key, known.groups[key].values(), pieces=pieces)
         queries = chain.from_iterable(known.queries.values())
         return Plan(
             requests=planning.requests(queries, batch=batch if self.together else 1, apart=self._experience.apart),
+            rule_ids=frozenset(known.rules),
             whole=frozenset(rule_id for rule_id, one in known.rules.items() if one.question.asked.whole),
         )
 

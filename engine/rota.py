@@ -120,6 +120,11 @@ class Rota:
         with self.database.write() as connection:
             nodes.leave(connection, self.node, self.epoch, now=self.database.now(connection))
 
+    @property
+    def units(self) -> Collection[str]:
+        """The ids of the units that the rules need, whoever holds them."""
+        return self._units.keys()
+
     def rules_of(self, unit_id: str) -> tuple[str, ...]:
         """The ids of the rules evaluated in this unit."""
         return self._rules.get(unit_id, ())

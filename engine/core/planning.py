@@ -176,6 +176,11 @@ def group_key(question: Question, *, together: bool = True) -> str:
     return f"{direction}{exactly} {question.parted.key}"
 
 
+def group_of(key: str) -> str:
+    """The key of the group that the query with this key is for."""
+    return key.rpartition(PIECE)[0] or key
+
+
 def shared(key: str, questions: Collection[Question], *, pieces: int = 1) -> tuple[Shared, ...]:
     """The queries for questions with the same key: one, unless it would be too long or ask for far too much.
 

@@ -173,6 +173,33 @@ def test_the_plan_follows_rules_that_come_change_and_go() -> None:
         assert found == Planner().plan("unit", changed, WINDOW)
 
 
+def test_what_is_gone_is_forgotten_with_what_it_has_taught() -> None:
+    planner, rules = Planner(), union("a", "b", "bad")
+    told(planner, rules, Server({"bad": QueryErrorKind.EXECUTION}))
+    planner.divide("a group #1", at_once=True)
+    planner.keep_apart(["a query"])
+    told(planner, rules, Server())
+    planner.keep(["unit"])
+    planner.divide("a group", at_once=False)
+    assert told(planner, rules, Server({"bad": QueryErrorKind.EXECUTION})).found.keys() == {"bad"}
+    [alone] = [part for part in planner.queries("unit") if part.means is Means.ALONE]
+    assert "bad is broken" in alone.obstacle
+    planner.keep([])
+    assert planner.queries("unit") == ()
+    assert planner.plan("unit", rules, WINDOW) == Planner().plan("unit", rules, WINDOW)
+
+
+def test_who_looks_sees_a_plan_that_nobody_works_on() -> None:
+    planner, rules = Planner(), union("a", "b")
+    first = planner.plan("unit", rules, WINDOW)
+    assert planner.look("unit", rules, WINDOW, batch=1) is first
+    more = {**rules, "c": rule("c", "n > 1")}
+    assert planner.look("unit", more, WINDOW, batch=1).rule_ids == more.keys()
+    assert planner.look("unit", rules, WINDOW, batch=1) is first
+    planner.plan("unit", more, WINDOW)
+    assert first.rule_ids == rules.keys()
+
+
 def test_nothing_is_planned_anew_while_nothing_changed() -> None:
     planner, rules, version = Planner(), union("a", "b"), object()
     first = planner.plan("unit", rules, WINDOW, made_from=version)
