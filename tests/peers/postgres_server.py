@@ -72,10 +72,11 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def create_database(self) -> str:
-        """The URL of a fresh, empty database of its own."""
+    def create_database(self, like: str = "/template0") -> str:
+        """The URL of a fresh database of its own: an empty one, or a copy of the one with that URL, which nobody may use."""
         name = f"tocsin_{secrets.token_hex(6)}"
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+        template = sql.Identifier(urlsplit(like).path.removeprefix("/"))
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), template))
         self._created.append(name)
         return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
 

@@ -23,11 +23,19 @@ SILENT: Final = frozenset({"quiet"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """What fires, what of it nobody may hear of for the first time, and which channels its routes name, at one moment."""
+    """What fires at one moment; by alert and channel, what may not be heard of for the first time, and what its routes name."""
 
     firing: frozenset[Labels]
-    muted: frozenset[Labels]
+    muted: frozenset[tuple[Labels, str]]
     routed: frozenset[tuple[Labels, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """When a channel was last told that an alert fires, and by which group's key."""
+
+    at: float
+    group: str
 
 
 @dataclass(slots=True)
@@ -36,13 +44,13 @@ class Heard:
 
     firing: dict[Labels, str] = field(default_factory=dict)
     ended: dict[Labels, str] = field(default_factory=dict)
-    last: dict[Labels, float] = field(default_factory=dict)
+    last: dict[Labels, Telling] = field(default_factory=dict)
 
     def take(self, message: Message) -> None:
         """Learn from a message."""
         for labels, starts_at in message.firing.items():
             self.firing[labels] = starts_at
-            self.last[labels] = message.at
+            self.last[labels] = Telling(message.at, message.group)
         for labels, ends_at in message.resolved.items():
             self.ended[labels] = ends_at
             self.firing.pop(labels, None)
@@ -53,11 +61,14 @@ def unfounded(message: Message, heard: Heard, moments: Sequence[Present]) -> lis
     wrong = []
     muted = frozenset.intersection(*(one.muted for one in moments))
     fires = frozenset.union(*(one.firing for one in moments))
+    routed = frozenset.union(*(one.routed for one in moments))
     for labels in message.firing:
         if labels not in fires:
             wrong.append(f"{labels} does not fire")
-        if labels in muted and labels not in heard.firing:
+        if (labels, message.channel) in muted and labels not in heard.firing:
             wrong.append(f"{labels} is muted, and the channel had not heard of it")
+        if (labels, message.channel) not in routed:
+            wrong.append(f"no route of {labels} names the channel")
     still = frozenset.intersection(*(one.firing for one in moments))
     there = frozenset.intersection(*(one.routed for one in moments))
     return wrong + [
@@ -65,15 +76,24 @@ def unfounded(message: Message, heard: Heard, moments: Sequence[Present]) -> lis
     ]
 
 
-def unjustified(message: Message, heard: Heard) -> list[str]:
-    """Why a message should not have been sent: it says nothing new, and of nothing it holds a repeat is due."""
+def unjustified(message: Message, heard: Heard, failed_at: float) -> list[str]:
+    """Why a message should not have been sent: it says nothing new, and what it repeats was told within repeat_interval.
+
+    A message holds all that fires in its group, so a repeat is due for all of it at once, or for nothing. The exception is an
+    alert that an edit of the routes has put into this group: the channel was last told of it by another group, at a moment
+    of its own, and hears of it again when its new group repeats. It is never alone in that, since its own time goes along.
+    `failed_at` is when the channel failed last: what was retried arrived late, and the repeat counts from when it was due.
+    """
     if any(heard.firing.get(labels) != starts_at for labels, starts_at in message.firing.items()):
         return []
     if any(heard.ended.get(labels) != ends_at for labels, ends_at in message.resolved.items()):
         return []
-    if any(message.at - heard.last[labels] >= REPEAT_INTERVAL - 1 for labels in message.firing):
-        return []
-    return [f"nothing new in {message}"]
+    early = SLACK if message.at - failed_at < 2 * REPEAT_INTERVAL else 1
+    last = {labels: heard.last[labels] for labels in message.firing}
+    soon = {labels for labels, one in last.items() if message.at - one.at < REPEAT_INTERVAL - early}
+    if len(soon) == len(last):
+        return [f"nothing new in {message}"]
+    return [f"{labels} again within repeat_interval" for labels in soon if last[labels].group == message.group]
 
 
 def overdue(
@@ -87,25 +107,25 @@ def overdue(
     """What a channel should have been told by now, the routes being edited and the channels failing for the last time then."""
     wrong = []
     for (labels, channel), (stand, since) in stands.items():
-        age = now - max(since, edited_at, failed_at.get(channel, 0))
+        stable = now - max(since, failed_at.get(channel, 0))
+        age = min(stable, now - edited_at)
         told = labels in heard[channel].firing
-        if stand.firing and stand.routed:
-            wrong += [] if stand.muted else _untold(f"{channel} was not told", labels, heard[channel], age=age, now=now)
-        elif told and channel not in SILENT and age > _END_WITHIN[channel in failed_at]:
-            wrong.append(f"{channel} was not told the end of {labels} in {age:g} seconds")
+        if stand.firing and stand.routed and not stand.muted:
+            if not told and age > _TOLD_WITHIN:
+                wrong.append(f"{channel} was not told of {labels} in {age:g} seconds")
+            if told:
+                # An edit of the routes is no reason to hear of it later.
+                waited = min(stable, now - heard[channel].last[labels].at)
+                if waited > REPEAT_INTERVAL + _TOLD_WITHIN:
+                    wrong.append(f"{channel} was not told again of {labels} in {waited:g} seconds")
+        elif not (stand.firing and stand.routed) and told and channel not in SILENT:
+            if age > _END_WITHIN[channel in failed_at]:
+                wrong.append(f"{channel} was not told the end of {labels} in {age:g} seconds")
     return wrong
 
 
 _TOLD_WITHIN: Final = GROUP_INTERVAL + GROUP_WAIT + SLACK
 _END_WITHIN: Final = {False: _TOLD_WITHIN, True: _TOLD_WITHIN + TELL_AGAIN}
-
-
-def _untold(said: str, labels: Labels, heard: Heard, *, age: float, now: float) -> list[str]:
-    if labels not in heard.firing:
-        return [f"{said} of {labels} in {age:g} seconds"] if age > _TOLD_WITHIN else []
-    waited = min(age, now - heard.last[labels])
-    late = waited > REPEAT_INTERVAL + _TOLD_WITHIN
-    return [f"{said} again of {labels} in {waited:g} seconds"] if late else []
 
 
 def unnamed(

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import Connection
+
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Address, WebhookUrl
+from engine.service import Service
 from rules.labels import Labels
 from tests.scenarios.world import World
 
-HOUSEKEEPING: Final = frozenset({"watch", "janitor"})
-"""Loops that tell nobody of alerts; they have something to do every second."""
+TELLING: Final = frozenset({"posting", "dispatcher", "sender"})
+"""The loops that bring a posted alert to who must hear of it. Of the others, the auditor would mend what is to be found."""
 LONGEST: Final = 20
 """How often the loops may go on at one moment."""
+IDLE: Final = timedelta(hours=1)
+"""How far ahead the next thing is when none of the loops has one."""
 RARELY: Final = {"TOCSIN_LEASE": "1h", "TOCSIN_EVALUATION_INTERVAL": "1h"}
 
 
@@ -39,15 +45,39 @@ class RecordingWorld(World):
     messages: list[Message] = field(default_factory=list)
     planned: dict[str, list[Outcome]] = field(default_factory=dict)
     failed_at: dict[str, float] = field(default_factory=dict)
+    _ticked_at: datetime | None = None
+    """When everything was done that was to be done; `None` when something has been written since."""
+    _due: datetime | None = None
 
     def tick(self) -> datetime | None:
         """Every loop that tells, until none of them has anything left to do at this moment."""
+        if self._ticked_at == self.clock.moment:
+            return self._due
         for _ in range(LONGEST):
-            moments = [loop.tick() for loop in self.service.loops if loop.name not in HOUSEKEEPING]
-            due = min((moment for moment in moments if moment is not None), default=None)
-            if due is None or due > self.clock.moment:
+            moments = [loop.tick() for loop in self.service.loops if loop.name in TELLING]
+            self._due = min((one for one in moments if one is not None), default=self.clock.moment + IDLE)
+            if self._due > self.clock.moment:
                 break
-        return due
+        self._ticked_at = self.clock.moment
+        return self._due
+
+    def post(
+        self, labels: Mapping[str, str], *, start: float | None = None, end: float | None = None, **said: str
+    ) -> None:
+        super().post(labels, start=start, end=end, **said)
+        self._ticked_at = None
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One on its database, of which there is a new one after a restart."""
+        self._ticked_at = None
+        return self.service.database.write()
+
+    def _start(self) -> Service:
+        service = super()._start()
+        self._ticked_at = None
+        # A statement is compiled once for all databases of a kind, and not anew after each restart.
+        service.database.engine.update_execution_options(compiled_cache=_COMPILED)
+        return service
 
     def _deliver(self, address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
         if not isinstance(address, WebhookUrl):
@@ -58,6 +88,9 @@ class RecordingWorld(World):
             return self.planned[channel].pop(0)
         self.messages.append(_message(self.now, channel, json.loads(body)))
         return super()._deliver(address, body, recipient, deadline)
+
+
+_COMPILED: Final[MutableMapping[Any, Any]] = {}
 
 
 def _message(at: float, channel: str, body: Mapping[str, Any]) -> Message:

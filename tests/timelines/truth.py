@@ -1,7 +1,7 @@
 """What is true of a random timeline, kept beside the engine: what fires, who mutes it, which channels are to know.
 
 It asks the pure meaning of routes, silences and intervals (rules/), which is held against the real Alertmanager elsewhere, and
-nothing of what decides. Times are seconds since the beginning.
+nothing of what decides. Times are seconds since the beginning, to the microsecond.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rules.labels import Labels
 from rules.matchers import parse_matcher
 from rules.routing import Policy, Route, Tree, build
 from rules.silences import Silence, covering, holding
-from rules.time_intervals import TimeInterval, contains, next_change
+from rules.time_intervals import DayTime, Period, TimeInterval, contains, next_change
 from tests.scenarios.world import START
 
 RESOLVE_TIMEOUT: Final = 300.0
@@ -56,14 +56,14 @@ class Truth:
     def post(self, labels: Labels, end: float) -> None:
         """It fires until then, or as long as another post said that it would."""
         end = max(end, self.posted[labels][1]) if labels in self.fires else end
-        self.fires[labels] = end + self.lag
+        self.fires[labels] = round(end + self.lag, 6)
         self.posted[labels] = self.now, end
 
     def restart(self) -> None:
         """Whoever could not post meanwhile gets as long again as the last post asked for, at most RESOLVE_TIMEOUT."""
         for labels in self.fires:
             at, end = self.posted[labels]
-            self.fires[labels] = max(end, self.now + min(end - at, RESOLVE_TIMEOUT)) + self.lag
+            self.fires[labels] = round(max(end, self.now + min(end - at, RESOLVE_TIMEOUT)) + self.lag, 6)
 
     def next_boundary(self, end: float) -> float:
         """The next second up to `end` at which something changes by itself."""
@@ -102,12 +102,30 @@ class Truth:
         return self.muted_everywhere(labels) or all(self._quiet(policy) for policy in self.tree.match(labels))
 
     def _quiet(self, policy: Policy) -> bool:
-        return any(contains(self.intervals[name], self.moment) for name in policy.mute_time_intervals)
+        active = policy.active_time_intervals
+        off = bool(active) and not any(contains(self.intervals[name], self.moment) for name in active)
+        return off or any(contains(self.intervals[name], self.moment) for name in policy.mute_time_intervals)
 
 
 def _seconds(moment: datetime) -> float:
-    return (moment - START).total_seconds()
+    # To the microsecond, as instants are: a rest of a float would be another moment, to which no time passes.
+    return round((moment - START).total_seconds(), 6)
 
+
+def _night(*spans: tuple[int, int]) -> TimeInterval:
+    """A night between these minutes from the beginning."""
+    return TimeInterval(
+        name="night", periods=tuple(Period(times=(DayTime(start, end),)) for start, end in spans)
+    )
+
+
+NIGHTS: Final = (
+    _night((5, 10), (20, 30), (45, 50), (70, 100)),
+    _night((0, 4), (12, 14), (16, 40)),
+    _night((8, 60)),
+    _night((2, 3), (100, 110)),
+)
+"""What the one time interval holds, to change between."""
 
 ROOT: Final = Route(
     id="root",
@@ -141,6 +159,8 @@ TREES: Final[tuple[tuple[Route, ...], ...]] = (
     (ROOT, DOWN, replace(HOST, parent_id="down", id="nested")),
     (replace(ROOT, channels=("pager",)), SLOW),
     (ROOT, replace(SLOW, mute_time_intervals=()), replace(DOWN, group_by=("...",))),
+    (ROOT, replace(DOWN, group_by=(), active_time_intervals=("night",)), replace(HOST, continue_=True)),
+    (replace(ROOT, group_by=("host",)), replace(DOWN, continue_=True, mute_time_intervals=("night",)), REST),
 )
 """Trees to change between; routes of one id are the same route, edited. None of them tells a channel of one alert by two ways."""
 
