@@ -8,14 +8,14 @@ already written is then no change any more.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from engine.core.alert import Alert, Change, State
 from engine.core.external import NONE, outward
 from engine.core.grouping import Placement, has_waited, place
-from engine.store import alerts, exclusive, groups, ledger, rule_status, units
+from engine.store import alerts, exclusive, groups, ledger, moving, rule_status, units
 from engine.store.database import Database
 from engine.store.definitions import Definitions
 from engine.store.door import Connection
@@ -121,21 +121,36 @@ def _write(
     connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree, *, external: Labels
 ) -> dict[alerts.Identity, int]:
     numbers = alerts.save(connection, changes)
-    entries = []
+    entries = [_transition(change, _number(change.alert, numbers), batch.slot) for change in changes]
+    fired = {_number(change.alert, numbers): change.alert for change in changes if _begins_to_fire(change)}
+    known = moving.places(connection, fired)
     entering: list[tuple[int, Placement]] = []
-    waited: set[groups.GroupKey] = set()
-    for change in changes:
-        number = numbers[change.alert.source, change.alert.labels.key()]
-        entries.append(_transition(change, number, batch.slot))
-        if change.alert.state is State.FIRING and change.before is not State.FIRING:
-            labels = outward(change.alert.labels, change.alert.source, external)
-            placements = place(batch.rules.get(change.alert.source), labels, tree)
-            entering += [(number, placement) for placement in placements]
-            waited |= {groups.key_of(one) for one in placements if _has_waited(change.alert, one, batch.slot)}
+    for number, alert in fired.items():
+        labels = outward(alert.labels, alert.source, external)
+        placements = place(batch.rules.get(alert.source), labels, tree)
+        entering += [(number, _where_it_is(number, placement, known)) for placement in placements]
+    waited = {groups.key_of(one) for number, one in entering if _has_waited(fired[number], one, batch.slot)}
     groups_made = groups.join(connection, entering, batch.slot, at_once=waited)
     entries += [_placed(number, one, groups_made[groups.key_of(one)], batch.slot) for number, one in entering]
     ledger.write(connection, entries)
     return numbers
+
+
+def _number(alert: Alert, numbers: Mapping[alerts.Identity, int]) -> int:
+    return numbers[alert.source, alert.labels.key()]
+
+
+def _begins_to_fire(change: Change) -> bool:
+    return change.alert.state is State.FIRING and change.before is not State.FIRING
+
+
+def _where_it_is(number: int, placement: Placement, known: Mapping[tuple[int, str], Labels]) -> Placement:
+    """The group the alert belongs to; its last one, where its end has not been told there and it still takes the route.
+
+    Were it to enter another because the route's group_by was edited meanwhile, both groups would tell of it.
+    """
+    labels = known.get((number, placement.policy.route_id))
+    return placement if labels is None else replace(placement, labels=labels)
 
 
 def _has_waited(alert: Alert, placement: Placement, slot: datetime) -> bool:

@@ -52,8 +52,14 @@ def without(told: Told, alert_id: int) -> Told:
 
 
 def also(told: Told, alert_id: int, since: Told) -> Told:
-    """What a channel was told, this alert among it as firing; where it was told nothing, its repeats go on from `since`."""
-    at = told.at if told.firing else since.at
+    """What a channel was told, this alert among it as firing.
+
+    Repeats go on from the earlier of both times, so that nobody waits for one longer than for `repeat_interval`; what has no
+    time is overdue.
+    """
+    at = since.at
+    if told.firing:
+        at = None if told.at is None or at is None else min(told.at, at)
     return Told(firing=told.firing | {alert_id}, resolved=told.resolved - {alert_id}, at=at)
 
 

@@ -79,6 +79,20 @@ def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int,
     return found
 
 
+def places(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[int, str], Labels]:
+    """The labels of the group each of these alerts is still in, by alert and route; what is in none is absent."""
+    found: dict[tuple[int, str], Labels] = {}
+    ids = sorted(set(alert_ids))
+    for start in range(0, len(ids), BATCH):
+        query = (
+            select(group_members.c.alert_id, alert_groups.c.route_id, alert_groups.c.labels)
+            .join(alert_groups, alert_groups.c.id == group_members.c.group_id)
+            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]), group_members.c.left_at.is_(None))
+        )
+        found |= {(number, route_id): Labels(labels) for number, route_id, labels in connection.execute(query)}
+    return found
+
+
 def routes(connection: Connection, group_ids: Collection[int]) -> dict[int, str]:
     """The route of each of these groups."""
     query = select(alert_groups.c.id, alert_groups.c.route_id).where(alert_groups.c.id.in_(sorted(group_ids)))

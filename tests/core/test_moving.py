@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from engine.core.grouping import Placement
 from engine.core.moving import Shift, also, shift, successor, without
@@ -53,3 +54,5 @@ def test_what_was_told_loses_and_gains_an_alert() -> None:
     assert also(Told(), 1, told) == Told(firing=frozenset({1}), at=NOON)
     later = Told(firing=frozenset({5}), resolved=frozenset({1}), at=None)
     assert also(later, 1, told) == Told(firing=frozenset({1, 5}), at=None)
+    timed = replace(later, at=NOON + timedelta(hours=1))
+    assert also(timed, 1, told).at == also(told, 5, timed).at == NOON

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from engine.core.outcome import Failed, FailureReason
 from engine.store.ledger import Entry, Kind, Subject
-from engine.store.tables import routes
+from engine.store.tables import alert_groups, routes
 from tests.scenarios.test_firing import BREACH, HOST, rule
 from tests.scenarios.world import World
 
@@ -227,3 +227,44 @@ def test_a_decision_names_the_configuration_and_the_route_it_went_by(busy: World
     decisions = [one.detail for one in busy.ledger(Subject.GROUP, group) if one.kind is Kind.DECISION]
     assert (decisions[0]["route_id"], decisions[0]["configuration"]) == ("root", 1)
     assert {(one["route_id"], one["configuration"]) for one in decisions[2:]} == {("errors", 2)}
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["ended in between", "never ended"])
+def test_an_alert_that_fires_again_right_after_an_edit_of_group_by_is_in_one_group(world: World, ended: bool) -> None:
+    world.sql("UPDATE routes SET group_by = '[\"alertname\"]'")
+    labels = {"alertname": "Errors", "host": "a"}
+    world.post(labels, end=3600)
+    world.until(65)
+    world.sql("UPDATE routes SET group_by = '[\"host\"]'")
+    if ended:
+        world.post(labels, end=65)
+        world.until(66)
+    world.post(labels, end=3600)
+    world.until(66)
+    assert world.rows("SELECT count(*) FROM group_members WHERE left_at IS NULL") == [(1,)]
+    world.until(300)
+    assert hooks(world) == ["firing"]
+    world.post(labels, end=300)
+    world.until(600)
+    assert hooks(world) == ["firing", "resolved"]
+    world.post(labels, end=3600)
+    world.until(700)
+    with world.service.database.read() as connection:
+        busy_groups = select(alert_groups.c.labels).where(alert_groups.c.flush_at.is_not(None))
+        assert [dict(found) for found in connection.execute(busy_groups).scalars()] == [{"host": "a"}]
+
+
+def test_who_moves_to_a_group_that_was_told_later_waits_no_longer_for_its_repeat(world: World) -> None:
+    world.sql(
+        "UPDATE routes SET group_by = '[\"host\"]', group_wait_seconds = 10, group_interval_seconds = 30,"
+        " repeat_interval_seconds = 600"
+    )
+    world.post({"alertname": "Errors", "host": "a"}, end=3600)
+    world.until(300)
+    world.post({"alertname": "Errors", "host": "b"}, end=3600)
+    world.until(400)
+    route(world, "errors", group_by=["alertname"])
+    world.until(1230)
+    repeats = [one for one in world.deliveries if one.body["notification_reason"] == "repeat interval elapsed"]
+    assert [len(one.body["alerts"]) for one in repeats] == [2, 2]
+    assert [600 <= one.at - due <= 640 for one, due in zip(repeats, (0, 600), strict=True)] == [True, True]

@@ -107,20 +107,18 @@ def overdue(
     """What a channel should have been told by now, the routes being edited and the channels failing for the last time then."""
     wrong = []
     for (labels, channel), (stand, since) in stands.items():
+        known = heard[channel]
         stable = now - max(since, failed_at.get(channel, 0))
         age = min(stable, now - edited_at)
-        told = labels in heard[channel].firing
-        if stand.firing and stand.routed and not stand.muted:
-            if not told and age > _TOLD_WITHIN:
-                wrong.append(f"{channel} was not told of {labels} in {age:g} seconds")
-            if told:
-                # An edit of the routes is no reason to hear of it later.
-                waited = min(stable, now - heard[channel].last[labels].at)
-                if waited > REPEAT_INTERVAL + _TOLD_WITHIN:
-                    wrong.append(f"{channel} was not told again of {labels} in {waited:g} seconds")
-        elif not (stand.firing and stand.routed) and told and channel not in SILENT:
-            if age > _END_WITHIN[channel in failed_at]:
+        if not (stand.firing and stand.routed):
+            late = _END_WITHIN[channel in failed_at]
+            if channel not in SILENT and labels in known.firing and age > late:
                 wrong.append(f"{channel} was not told the end of {labels} in {age:g} seconds")
+        elif not stand.muted:
+            # An edit of the routes may put off the first word on an alert, but no repeat.
+            waited = min(stable, now - known.last[labels].at) - REPEAT_INTERVAL if labels in known.firing else age
+            if waited > _TOLD_WITHIN:
+                wrong.append(f"{channel} has been waiting to be told of {labels} for {waited:g} seconds")
     return wrong
 
 

@@ -9,7 +9,6 @@ from math import inf
 from typing import Any, Final, assert_never
 
 from hypothesis.stateful import RuleBasedStateMachine, rule
-
 from sqlalchemy import func, select
 
 from engine.auditor import look

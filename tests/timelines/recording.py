@@ -48,15 +48,18 @@ class RecordingWorld(World):
     _ticked_at: datetime | None = None
     """When everything was done that was to be done; `None` when something has been written since."""
     _due: datetime | None = None
+    _attempts: int = 0
 
     def tick(self) -> datetime | None:
         """Every loop that tells, until none of them has anything left to do at this moment."""
         if self._ticked_at == self.clock.moment:
             return self._due
         for _ in range(LONGEST):
+            attempts = self._attempts
             moments = [loop.tick() for loop in self.service.loops if loop.name in TELLING]
             self._due = min((one for one in moments if one is not None), default=self.clock.moment + IDLE)
-            if self._due > self.clock.moment:
+            # What came of an attempt is written after the sender has said when it is needed next.
+            if self._due > self.clock.moment and self._attempts == attempts:
                 break
         self._ticked_at = self.clock.moment
         return self._due
@@ -82,6 +85,7 @@ class RecordingWorld(World):
     def _deliver(self, address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
         if not isinstance(address, WebhookUrl):
             return super()._deliver(address, body, recipient, deadline)
+        self._attempts += 1
         channel = address.url.rpartition("/")[2]
         if self.planned.get(channel):
             self.failed_at[channel] = self.now

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -69,11 +68,11 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
 
 
 @pytest.fixture(scope="module")
-def postgresql(postgres: PostgresServer) -> Iterator[Fresh]:
+def postgresql(postgres: PostgresServer) -> Fresh:
     """Copies of one database."""
     migrated = postgres.create_database()
     _migrate(migrated)
-    yield lambda: postgres.create_database(like=migrated)
+    return lambda: postgres.create_database(like=migrated)
 
 
 def _migrate(url: str) -> None:
@@ -106,4 +105,4 @@ def test_random_timelines_keep_every_promise(number: int, sqlite: Fresh) -> None
 @pytest.mark.peer("postgresql")
 @pytest.mark.parametrize("number", range(1000, 1000 + ROUNDS_ON_POSTGRESQL))
 def test_random_timelines_keep_every_promise_on_postgresql(number: int, postgresql: Fresh) -> None:
-    hold(postgresql, number, ROUND if LOOKING else 7)
+    hold(postgresql, number, ROUND if LOOKING else 6)

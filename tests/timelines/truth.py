@@ -114,9 +114,7 @@ def _seconds(moment: datetime) -> float:
 
 def _night(*spans: tuple[int, int]) -> TimeInterval:
     """A night between these minutes from the beginning."""
-    return TimeInterval(
-        name="night", periods=tuple(Period(times=(DayTime(start, end),)) for start, end in spans)
-    )
+    return TimeInterval(name="night", periods=tuple(Period(times=(DayTime(start, end),)) for start, end in spans))
 
 
 NIGHTS: Final = (
