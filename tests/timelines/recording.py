@@ -47,22 +47,25 @@ class RecordingWorld(World):
     failed_at: dict[str, float] = field(default_factory=dict)
     _ticked_at: datetime | None = None
     """When everything was done that was to be done; `None` when something has been written since."""
-    _due: datetime | None = None
+    _next: datetime | None = None
     _attempts: int = 0
 
     def tick(self) -> datetime | None:
+        return self._go_on()
+
+    def _go_on(self) -> datetime | None:
         """Every loop that tells, until none of them has anything left to do at this moment."""
         if self._ticked_at == self.clock.moment:
-            return self._due
+            return self._next
         for _ in range(LONGEST):
             attempts = self._attempts
             moments = [loop.tick() for loop in self.service.loops if loop.name in TELLING]
-            self._due = min((one for one in moments if one is not None), default=self.clock.moment + IDLE)
+            self._next = min((one for one in moments if one is not None), default=self.clock.moment + IDLE)
             # What came of an attempt is written after the sender has said when it is needed next.
-            if self._due > self.clock.moment and self._attempts == attempts:
+            if self._next > self.clock.moment and self._attempts == attempts:
                 break
         self._ticked_at = self.clock.moment
-        return self._due
+        return self._next
 
     def post(
         self, labels: Mapping[str, str], *, start: float | None = None, end: float | None = None, **said: str
