@@ -10,7 +10,7 @@ VENV ?= .venv
 WORKERS ?= 3
 ARGS ?=
 BIN = $(VENV)/bin
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help runtime venv demo test lint check bench faults fuzz timelines lock upgrade clean
