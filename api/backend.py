@@ -22,7 +22,7 @@ from engine.delivery.addresses import Unconfigured
 from engine.plans import PlannedQuery
 from engine.reloading import Reloaded
 from engine.renewals import Wire
-from engine.settings import Listen
+from engine.setting_texts import Listen
 from engine.store.database import Database
 from engine.store.door import Connection
 from rules.channels import Channel

@@ -23,7 +23,10 @@ from api.commands import checking, explain, groups, importing, keys, plan, secre
 from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
-    from engine.settings import Listen, Settings
+    import uvicorn
+
+    from engine.setting_texts import Listen
+    from engine.settings import Settings
     from engine.store.database import Database
 
 STOP_WITHIN: Final = timedelta(seconds=25)
@@ -183,6 +186,20 @@ def run(
     return FAILED if engine.failed.is_set() else 0
 
 
+def _until_asked_twice(configuration: uvicorn.Config, asked: threading.Event) -> uvicorn.Server:
+    """A server that goes on answering after the first signal; the second ends the process at once."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
+            if asked.is_set():
+                signal.signal(sig, signal.SIG_DFL)
+                signal.raise_signal(sig)
+            asked.set()
+
+    return Server(configuration)
+
+
 def _answer(
     application: Any,
     door: socket.socket,
@@ -216,15 +233,6 @@ def _answer(
             draining[0].start()
         server.should_exit = server.should_exit or engine.failed.is_set() or drained.is_set()
 
-    class Server(uvicorn.Server):
-        """A server that goes on answering after the first signal; the second ends the process at once."""
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-            if asked.is_set():
-                signal.signal(sig, signal.SIG_DFL)
-                signal.raise_signal(sig)
-            asked.set()
-
     configuration = uvicorn.Config(
         application,
         log_config=None,
@@ -236,7 +244,7 @@ def _answer(
         callback_notify=look,
         timeout_notify=0,
     )
-    server = Server(configuration)
+    server = _until_asked_twice(configuration, asked)
     log = structlog.get_logger("tocsin")
     log.info("serving", address=_address(door), version=version(), node=settings.node)
     wrong = fallback.problem(settings.fallback_channel, settings.environment)

@@ -26,7 +26,7 @@ from engine.plans import PlannedQuery
 from engine.posting import Posting
 from engine.reloading import Reloaded
 from engine.service import Service
-from engine.settings import Listen
+from engine.setting_texts import Listen
 from engine.store import alerts
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed

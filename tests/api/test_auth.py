@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from api.app import create_app
 from api.auth import Keys
-from engine.settings import Listen
+from engine.setting_texts import Listen
 from engine.store import api_keys
 from engine.store.api_keys import ApiKey, Scope
 from engine.store.database import Database

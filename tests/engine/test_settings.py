@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from engine.core.roles import Role
 from engine.delivery.references import ALLOWED
 from engine.destinations import PrivateAddresses
-from engine.settings import Delivery, Listen, Planning, SettingsError, load, names
+from engine.setting_texts import Listen
+from engine.settings import Delivery, Planning, SettingsError, load, names
 from engine.telemetry import LogFormat, LogLevel
 from rules import durations
 from rules.labels import Labels
