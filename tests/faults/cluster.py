@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -98,6 +99,8 @@ class Cluster:
     prometheus: PrometheusServer
     nodes: Sequence[NodeProcess]
     metrics: dict[str, float] = field(default_factory=dict)
+    name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
+    """A label of its metrics: a Prometheus of the whole run still remembers what other tests showed under the same names."""
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run each in a transaction of its own, past all wires; the last one's rows."""
@@ -117,7 +120,11 @@ class Cluster:
 
     def publish(self) -> None:
         """Let the next scrape see the metrics as they are."""
-        self.exporter.set("\n".join(f"{name} {value}" for name, value in self.metrics.items()))
+        self.exporter.set("\n".join(f"{self.selector(name)} {value}" for name, value in self.metrics.items()))
+
+    def selector(self, metric: str) -> str:
+        """This cluster's own metric of that name."""
+        return f'{metric}{{cluster="{self.name}"}}'
 
     def holders(self) -> dict[str, int]:
         """How many evaluation units each node holds."""
@@ -126,7 +133,8 @@ class Cluster:
 
     def _known(self, wanted: dict[str, float]) -> bool:
         found = {
-            one["metric"]["__name__"]: float(one["value"][1]) for one in self.prometheus.result('{__name__=~"m.+"}')
+            one["metric"]["__name__"]: float(one["value"][1])
+            for one in self.prometheus.result(f'{{__name__=~"m.+", cluster="{self.name}"}}')
         }
         return all(found.get(name) == value for name, value in wanted.items())
 
@@ -137,7 +145,9 @@ def insert_rules(cluster: Cluster, count: int) -> None:
     A Prometheus that was stopped, or whose machine is busy, gives up on a scrape and says of all series that they are gone,
     which is an end by Prometheus' rules and not one of the timeline; hence `no_data`.
     """
-    rows = ", ".join(f"('m{n}', 'm{n}', 'm{n} > 0', 'critical', 'keep', '[\"hook\"]')" for n in range(count))
+    rows = ", ".join(
+        f"('m{n}', 'm{n}', '{cluster.selector(f'm{n}')} > 0', 'critical', 'keep', '[\"hook\"]')" for n in range(count)
+    )
     cluster.sql(
         f"INSERT INTO channels (name, kind, url) VALUES ('hook', 'webhook', '{cluster.receiver.url}')",
         f"INSERT INTO alert_rules (id, name, expr, severity, no_data, notification_channels) VALUES {rows}",
