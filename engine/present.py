@@ -4,7 +4,7 @@ evaluation writes nothing per alert; what it found since is on the unit's row, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from engine.core.alert import Alert, State
@@ -38,9 +38,9 @@ class Present:
         look = self._look(connection, found, rules)
         return [self._current(alert, look) for alert in found]
 
-    def look(self, connection: Connection, facts: Facts, rules: Mapping[str, Rule]) -> Look:
-        """Read what `renewed` needs of these facts."""
-        numbers = [one.number for one in facts.firing if one.number is not None]
+    def look(self, connection: Connection, told: Iterable[Facts], rules: Mapping[str, Rule]) -> Look:
+        """Read what `renewed` needs of these facts, of all of them at once."""
+        numbers = [one.number for facts in told for one in facts.firing if one.number is not None]
         return self._look(connection, alert_rows.by_id(connection, numbers).values(), rules)
 
     def renewed(self, facts: Facts, look: Look) -> Facts:

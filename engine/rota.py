@@ -16,7 +16,7 @@ from engine.core import sharing
 from engine.core.roles import EVERY, Role
 from engine.core.scheduling import Schedule, is_due, schedule
 from engine.loop import FatalError
-from engine.store import exclusive, nodes, outbox, units
+from engine.store import exclusive, leasing, nodes, units
 from engine.store.database import Database
 from engine.store.definitions import Definitions
 from engine.store.door import Connection
@@ -90,7 +90,7 @@ class Rota:
             self.epoch = nodes.register(
                 connection, self.node, now=now, lease=self.lease, address=self.address, does=self.roles
             )
-            outbox.release(connection, self.node)
+            leasing.release(connection, self.node)
         self._current_until = began + self.lease.total_seconds()
 
     def beat(self) -> datetime | None:
@@ -172,7 +172,7 @@ class Rota:
             alive = tuple(node for node in nodes.every(connection) if node.is_alive(now))
             if {node.holder for node in self._alive} - {node.holder for node in alive} or not self._alive:
                 # What the dead had leased for a send need not wait for the end of that lease.
-                outbox.release_but(connection, [node.holder for node in alive])
+                leasing.release_but(connection, [node.holder for node in alive])
             self._alive = alive
             shared = self._share(connection, now, busy) if Role.EVALUATOR in self.roles else True
         self._beat_at = self._next_beat(now) if shared else now

@@ -1,46 +1,47 @@
 """The sending loop: messages that are due, each rendered once, delivered with a deadline, and marked with what came of it.
 
-Sends run in a bounded pool with a share per channel, so a channel that hangs delays no other. A crash between send and mark
-repeats the message once, with the same key: at least once, never silently dropped.
+Messages are claimed by the handful and sent in a bounded pool with a share per channel, so a channel that hangs delays no
+other. Whoever has sent one waits until that is noted before it sends another, and what is noted at the same moment goes into
+one commit: a crash between send and mark repeats the messages that were being sent then, once each, with the same key.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Final
 
 import structlog
 
 from engine.addressing import Addressing, Deliver, channel_named
 from engine.clock import Clock
+from engine.conclusions import Conclusion, conclude, deferral
 from engine.core import messages
 from engine.core.messages import Message
 from engine.core.outcome import Delivered, Failed, FailureReason, Outcome
-from engine.core.retrying import GIVE_UP_AFTER, next_attempt
+from engine.core.scheduling import is_due
 from engine.delivery.addresses import Unconfigured, following
+from engine.hands import Errand, Hands
+from engine.joint_writes import JointWrites
 from engine.loop import guarded
 from engine.present import Present
-from engine.store import channel_state, groups, ledger, outbox
+from engine.store import channel_state, groups, leasing, ledger, outbox
 from engine.store.database import Database
-from engine.store.definitions import DefinitionFeed
-from engine.store.door import Connection
-from engine.store.ledger import Entry, Kind, Subject
-from engine.store.outbox import Parcel, Status
+from engine.store.definitions import DefinitionFeed, Definitions
+from engine.store.door import CONFLICTS, OUT_OF_REACH, UNSTORABLE, Connection
+from engine.store.outbox import Parcel
 from engine.telemetry import Metrics
 from rules.channels import Channel
 from rules.errors import ChannelError
 
-BATCH: Final = 50
-"""How many messages of one channel a tick looks at."""
-PER_CHANNEL: Final = 4
+IN_HAND: Final = 128
+"""How many messages one process claims ahead, for all channels together."""
+NOTED_AT_ONCE: Final = 64
 LEASE_MARGIN: Final = timedelta(seconds=10)
-TELL_AGAIN_AFTER: Final = timedelta(minutes=5)
-"""When a group without a next flush is flushed again after one of its messages died."""
+"""How long a message may wait in hand for its turn; a lease is that much longer than a delivery may take."""
+HELD_EVERY: Final = timedelta(seconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,61 +64,129 @@ class Sender:
     wake: Callable[[], None]
     clock: Clock
     is_current: Callable[[], bool]
-    _busy: set[int] = field(default_factory=set)
-    _channels: Counter[str] = field(default_factory=Counter)
-    _guard: threading.Lock = field(default_factory=threading.Lock)
+    _hands: Hands = field(default_factory=lambda: Hands(IN_HAND))
+    _notes: JointWrites[Conclusion, str] = field(init=False)
+    _held_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        refusals = (CONFLICTS, UNSTORABLE)
+        self._notes = JointWrites(self._note, most=NOTED_AT_ONCE, refusals=refusals)
 
     def tick(self) -> datetime | None:
-        """Hand every message that may be tried to the pool; answers when the next waiting one may be."""
+        """Hand messages that may be tried to the pool; answers when the next waiting one may be."""
         with self.database.read() as connection:
             now = self.database.now(connection)
-            self.feed.refresh(connection)
-            ready = outbox.due(connection, now, per_channel=BATCH)
+            definitions = self.feed.refresh(connection)
+            wanted = self._hands.wanted(leasing.channels_due(connection, now))
             upcoming = outbox.next_due(connection, now)
-            held = outbox.held_back(connection, now)
-        for number, channel in ready:
-            if self._take(number, channel):
-                self.pool.submit(self._send_apart, number, channel)
+            # What is held back is found by going through it: that need not be done at every message that was sent.
+            looks = is_due(self._held_at, now, HELD_EVERY)
+            held = outbox.held_back(connection, now) if looks else []
+        if looks:
+            self._held_at = now + HELD_EVERY
         self._note_held(held, now)
+        if wanted:
+            self._take(wanted, definitions)
         return upcoming
 
-    def send(self, number: int) -> Outcome | None:
-        """Try one message once; `None` when somebody else has it or it is gone."""
-        with self.database.read() as connection:
-            definitions = self.feed.refresh(connection)
-            waiting = outbox.find(connection, number)
-            facts = None if waiting is None else outbox.read_facts(connection, waiting.facts_id)
-            look = None if facts is None else self.present.look(connection, facts, definitions.rules)
-            earlier = (
-                None if waiting is None else groups.standing_reference(connection, waiting.group_id, waiting.target)
-            )
-        if waiting is None or facts is None or look is None:
-            return None
-        channel = channel_named(waiting.target.channel, definitions)
-        kept = waiting.rendered
-        made = Message(body=kept) if kept else messages.message(channel, self.present.renewed(facts, look))
-        body = made.body
-        began = self.clock.monotonic()
+    def _take(self, wanted: Mapping[str, int], definitions: Definitions) -> None:
+        """Claim that many messages of each channel, render them, and set threads to them."""
+        claimed_at = self.clock.monotonic()
+        parcels = self._claim(wanted, definitions)
+        for channel, claimed in parcels.items():
+            self._hands.claim(channel, [parcel.id for parcel in claimed])
+        begun: Sequence[Errand] = ()
+        try:
+            begun = self._begin([one for claimed in parcels.values() for one in claimed], definitions, claimed_at)
+        finally:
+            kept = {errand.parcel.id for errand in begun}
+            for channel, claimed in parcels.items():
+                self._hands.drop(channel, [parcel.id for parcel in claimed if parcel.id not in kept])
+        for channel in parcels:
+            errands = [errand for errand in begun if errand.parcel.target.channel == channel]
+            for _ in range(self._hands.queue(channel, errands)):
+                self.pool.submit(self._send_next, channel)
+
+    def _claim(self, wanted: Mapping[str, int], definitions: Definitions) -> dict[str, list[Parcel]]:
+        holder, but = self.holder(), self._hands.held()
+        claimed: dict[str, list[Parcel]] = {}
         with self.database.write() as connection:
             now = self.database.now(connection)
-            if not _has_leave(connection, channel, now):
-                return None
-            until = now + self.deadline + LEASE_MARGIN
-            parcel = outbox.lease(connection, number, self.holder(), now=now, until=until, rendered=body)
-        if parcel is None:
-            return None
-        if not self.is_current() or self.clock.monotonic() - began > LEASE_MARGIN.total_seconds():
-            # Stopped for so long between the lease and here that another process may have it by now.
-            with self.database.write() as connection:
-                outbox.give_back(connection, parcel, self.holder())
-            return None
-        outcome = self._deliver(channel, body, parcel, earlier)
-        self._conclude(parcel, outcome, channel, made.problems)
-        return outcome
+            # By name, as whoever notes what came of them has it: two that lock channels must not wait for each other.
+            for channel in sorted(wanted):
+                ready = leasing.heads(connection, channel, now, limit=wanted[channel], holder=holder, but=but)
+                known = channel_named(channel, definitions)
+                claimed[channel] = [parcel for parcel in ready if _has_leave(connection, known, now)]
+            numbers = [parcel.id for parcels in claimed.values() for parcel in parcels]
+            if numbers:
+                leasing.claim(connection, numbers, holder, now + self.deadline + LEASE_MARGIN)
+        return claimed
 
-    def _deliver(self, channel: Channel | None, body: bytes, parcel: Parcel, earlier: str | None) -> Outcome:
+    def _begin(self, claimed: Sequence[Parcel], definitions: Definitions, claimed_at: float) -> list[Errand]:
+        """Render what is to be sent for the first time and count the attempts; answers what is still to be sent."""
+        if not claimed:
+            return []
+        fresh = [parcel for parcel in claimed if parcel.rendered is None]
+        with self.database.read() as connection:
+            told = outbox.read_facts(connection, [parcel.facts_id for parcel in fresh])
+            look = self.present.look(connection, told.values(), definitions.rules)
+            earlier = groups.standing_references(connection, {parcel.group_id for parcel in claimed})
+        errands: dict[int, Errand] = {}
+        for parcel in claimed:
+            channel = channel_named(parcel.target.channel, definitions)
+
+            def render(parcel: Parcel = parcel, channel: Channel | None = channel) -> None:
+                kept = parcel.rendered
+                made = (
+                    Message(body=kept)
+                    if kept
+                    else messages.message(channel, self.present.renewed(told[parcel.facts_id], look))
+                )
+                before = earlier.get((parcel.group_id, parcel.target))
+                errands[parcel.id] = Errand(
+                    parcel=parcel, made=made, channel=channel, earlier=before, claimed_at=claimed_at
+                )
+
+            guarded("sender", self.metrics, render)
+        with self.database.write() as connection:
+            bodies = {number: errand.made.body for number, errand in errands.items()}
+            kept = leasing.begin(connection, bodies, self.holder())
+        return [errand.begun() for number, errand in errands.items() if number in kept]
+
+    def _send_next(self, channel: str) -> None:
+        errand = self._hands.following(channel)
+        if errand is None:
+            return
+        took: list[timedelta] = []
+        # When the database goes away between lease and mark, the lease ends by itself and the message is tried again.
+        guarded("sender", self.metrics, lambda: took.extend(self._send(errand)))
+        if self._hands.ended(errand, took[0] if took else None):
+            self.wake()
+        # Behind what waits in the pool already, so that a channel with a long queue lets the others have their turns.
+        self.pool.submit(self._send_next, channel)
+
+    def _send(self, errand: Errand) -> list[timedelta]:
+        """Try it once and note what came of it; answers how long a delivery took that went well."""
+        began = self.clock.monotonic()
+        if not self.is_current() or began - errand.claimed_at > LEASE_MARGIN.total_seconds():
+            # It waited, or all was stopped, for so long that another process may have it by the end of a delivery.
+            with self.database.write() as connection:
+                leasing.give_back(connection, errand.parcel, self.holder())
+            return []
+        outcome = self._deliver(errand)
+        took = timedelta(seconds=self.clock.monotonic() - began)
+        ended = Conclusion(
+            parcel=errand.parcel, outcome=outcome, channel=errand.channel, problems=errand.made.problems
+        )
+        note = self._notes.write(ended)
+        self._measure("unknown" if errand.channel is None else errand.channel.kind.value, outcome, note)
+        self._report(errand.parcel, outcome, note)
+        return [took] if isinstance(outcome, Delivered) else []
+
+    def _deliver(self, errand: Errand) -> Outcome:
+        channel, target = errand.channel, errand.parcel.target
         if channel is None:
-            gone = f"channel {parcel.target.channel!r} is no longer defined"
+            gone = f"channel {target.channel!r} is no longer defined"
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=False, detail=gone)
         try:
             address = self.addressing.address(channel)
@@ -125,21 +194,18 @@ class Sender:
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=str(error))
         if isinstance(address, Unconfigured):
             return Failed(reason=FailureReason.UNCONFIGURED, retryable=True, detail=address.reason)
-        return self.deliver(following(address, earlier), body, parcel.target.recipient, self.deadline)
+        return self.deliver(following(address, errand.earlier), errand.made.body, target.recipient, self.deadline)
 
-    def _conclude(self, parcel: Parcel, outcome: Outcome, channel: Channel | None, problems: Sequence[str]) -> None:
+    def _note(self, ended: Sequence[Conclusion]) -> list[str]:
+        """One transaction. What was sent is sent, so a connection that broke is worth another try on a fresh one."""
+        try:
+            return self._noted(ended)
+        except OUT_OF_REACH:
+            return self._noted(ended)
+
+    def _noted(self, ended: Sequence[Conclusion]) -> list[str]:
         with self.database.write() as connection:
-            now = self.database.now(connection)
-            match outcome:
-                case Delivered():
-                    note = self._sent(connection, parcel, outcome, _full_until(connection, channel, now), now)
-                case Failed():
-                    note = self._failed(connection, parcel, outcome, _full_until(connection, channel, now), now)
-                case _:
-                    assert_never(outcome)
-            ledger.write(connection, [_attempt(parcel, outcome, note, now, problems)])
-        self._measure("unknown" if channel is None else channel.kind.value, outcome, note)
-        self._report(parcel, outcome, note)
+            return conclude(connection, ended, self.holder(), self.database.now(connection))
 
     def _note_held(self, held: Sequence[tuple[Parcel, datetime]], now: datetime) -> None:
         """Write down, once for each message, that its channel takes nothing now."""
@@ -147,32 +213,7 @@ class Sender:
             return
         with self.database.write() as connection:
             noted = [(parcel, until) for parcel, until in held if outbox.defer(connection, parcel, until)]
-            ledger.write(connection, [_deferral(parcel, until, now) for parcel, until in noted])
-
-    def _sent(
-        self, connection: Connection, parcel: Parcel, outcome: Delivered, full: datetime | None, now: datetime
-    ) -> str:
-        channel_state.succeeded(connection, parcel.target.channel, now, next_send_at=full)
-        if not outbox.mark(connection, parcel, self.holder(), status=Status.SENT, now=now):
-            # It took longer than its lease, and somebody else is at it: the same message with the same key goes out twice.
-            return "sent late"
-        groups.set_delivered(connection, parcel.group_id, parcel.target, parcel.told, outcome.reference)
-        return "sent"
-
-    def _failed(
-        self, connection: Connection, parcel: Parcel, failed: Failed, full: datetime | None, now: datetime
-    ) -> str:
-        asked = None if failed.retry_after is None else now + failed.retry_after
-        hold_back = max((moment for moment in (asked, full) if moment is not None), default=None)
-        channel_state.failed(connection, parcel.target.channel, now, error=failed.detail, next_send_at=hold_back)
-        at = next_attempt(failed, attempts=parcel.attempts, created_at=parcel.created_at, now=now)
-        if at is not None:
-            outbox.retry(connection, parcel, self.holder(), at=at, error=failed.detail)
-            return "retry"
-        died = outbox.mark(connection, parcel, self.holder(), status=Status.DEAD, now=now, error=failed.detail)
-        if died and not outbox.has_later(connection, parcel):
-            groups.roll_back(connection, parcel.group_id, parcel.target, now + TELL_AGAIN_AFTER)
-        return "dead"
+            ledger.write(connection, [deferral(parcel, until, now) for parcel, until in noted])
 
     def _measure(self, kind: str, outcome: Outcome, note: str) -> None:
         if isinstance(outcome, Delivered):
@@ -194,77 +235,9 @@ class Sender:
                 detail=outcome.detail,
             )
 
-    def _take(self, number: int, channel: str) -> bool:
-        with self._guard:
-            if number in self._busy or self._channels[channel] >= PER_CHANNEL:
-                return False
-            self._busy.add(number)
-            self._channels[channel] += 1
-            return True
-
-    def _send_apart(self, number: int, channel: str) -> None:
-        # When the database goes away between lease and mark, the lease ends by itself and the message is tried again.
-        guarded("sender", self.metrics, lambda: self.send(number))
-        with self._guard:
-            self._busy.discard(number)
-            self._channels[channel] -= 1
-        self.wake()
-
 
 def _has_leave(connection: Connection, channel: Channel | None, now: datetime) -> bool:
     """Whether the channel's own limit lets a message go now, which is then counted."""
     if channel is None or channel.rate_limit is None:
         return True
     return channel_state.take(connection, channel.name, channel.rate_limit, now) <= now
-
-
-def _full_until(connection: Connection, channel: Channel | None, now: datetime) -> datetime | None:
-    """Until when the channel's own limit is used up."""
-    if channel is None or channel.rate_limit is None:
-        return None
-    return channel_state.full_until(connection, channel.name, channel.rate_limit, now)
-
-
-def _deferral(parcel: Parcel, until: datetime, now: datetime) -> Entry:
-    detail = {
-        "outbox_id": parcel.id,
-        "channel": parcel.target.channel,
-        "recipient": parcel.target.recipient,
-        "attempt": parcel.attempts,
-        "reason": parcel.reason,
-        "failure": FailureReason.RATE_LIMITED.value,
-        "detail": f"the channel takes no message until {until.isoformat()}",
-        "until": until.isoformat(),
-    }
-    return Entry(
-        at=now,
-        kind=Kind.ATTEMPT,
-        reason="deferred",
-        subject_type=Subject.GROUP,
-        subject_id=str(parcel.group_id),
-        alert_ids=sorted({*parcel.told.get("firing", ()), *parcel.told.get("resolved", ())}),
-        detail=detail,
-    )
-
-
-def _attempt(parcel: Parcel, outcome: Outcome, note: str, now: datetime, problems: Sequence[str]) -> Entry:
-    detail: dict[str, object] = {
-        "outbox_id": parcel.id,
-        "channel": parcel.target.channel,
-        "recipient": parcel.target.recipient,
-        "attempt": parcel.attempts,
-        "reason": parcel.reason,
-        "detail": outcome.detail,
-        **({"message": list(problems)} if problems else {}),
-    }
-    if isinstance(outcome, Failed):
-        detail |= {"failure": outcome.reason.value, "given_up_after": str(GIVE_UP_AFTER) if note == "dead" else None}
-    return Entry(
-        at=now,
-        kind=Kind.ATTEMPT,
-        reason=note,
-        subject_type=Subject.GROUP,
-        subject_id=str(parcel.group_id),
-        alert_ids=sorted({*parcel.told.get("firing", ()), *parcel.told.get("resolved", ())}),
-        detail=detail,
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,13 @@ def all_states(connection: Connection) -> dict[str, ChannelState]:
     """Every channel's state that is known."""
     shown = [column for column in channel_state.c if column.name != "sent"]
     return {row["channel"]: ChannelState(**row) for row in connection.execute(select(*shown)).mappings()}
+
+
+def states(connection: Connection, channels: Collection[str]) -> dict[str, ChannelState]:
+    """The states of these channels that are known."""
+    shown = [column for column in channel_state.c if column.name != "sent"]
+    query = select(*shown).where(channel_state.c.channel.in_(sorted(channels)))
+    return {row["channel"]: ChannelState(**row) for row in connection.execute(query).mappings()}
 
 
 def take(connection: Connection, channel: str, limit: RateLimit, now: datetime) -> datetime:

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, case, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, case, func, literal, select, text, update
 
 from engine.core.alert import Alert
 from engine.core.flush import Group, Muter, Target
@@ -173,18 +173,39 @@ def save(connection: Connection, group_id: int, target: Target, standing: Standi
     upsert(connection, group_channels, [row], key=["group_id", "channel", "recipient"])
 
 
-def set_delivered(
-    connection: Connection, group_id: int, target: Target, told: Mapping[str, Any], reference: str | None
-) -> None:
-    """Note what has arrived."""
-    connection.execute(_of(group_id, target).values(delivered=dict(told), reference=reference))
+def set_delivered(connection: Connection, arrived: Sequence[tuple[int, Target, Mapping[str, Any], str | None]]) -> None:
+    """Note what has arrived: by group and addressee what counts as told there, and the service's name for the message."""
+    if not arrived:
+        return
+    noting = update(group_channels).where(
+        group_channels.c.group_id == bindparam("of_group"),
+        group_channels.c.channel == bindparam("of_channel"),
+        group_channels.c.recipient == bindparam("of_recipient"),
+    )
+    rows = [
+        {
+            "of_group": group_id,
+            "of_channel": target.channel,
+            "of_recipient": target.recipient,
+            "told": dict(told),
+            "name": name,
+        }
+        for group_id, target, told, name in sorted(arrived, key=lambda one: (one[0], one[1]))
+    ]
+    connection.execute(noting.values(delivered=bindparam("told"), reference=bindparam("name")), rows)
 
 
-def standing_reference(connection: Connection, group_id: int, target: Target) -> str | None:
-    """The service's name for the message that tells the addressee of what fires now; `None` once all of it was told as over."""
-    query = select(group_channels.c.delivered, group_channels.c.reference).where(*_is(group_id, target))
-    row = connection.execute(query).first()
-    return row.reference if row is not None and row.delivered.get("firing") else None
+def standing_references(connection: Connection, group_ids: Collection[int]) -> dict[tuple[int, Target], str]:
+    """The service's name for the message that tells each addressee of what fires now; none once all was told as over."""
+    query = select(group_channels).where(
+        group_channels.c.group_id.in_(sorted(group_ids)), group_channels.c.reference.is_not(None)
+    )
+    rows = connection.execute(query).mappings()
+    return {
+        (row["group_id"], Target(row["channel"], row["recipient"])): row["reference"]
+        for row in rows
+        if row["delivered"].get("firing")
+    }
 
 
 def roll_back(connection: Connection, group_id: int, target: Target, again_at: datetime) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 
 from engine.core.facts import Facts
 from engine.core.flush import Target
@@ -57,10 +57,10 @@ def add_facts(connection: Connection, told: Sequence[tuple[int, Facts]]) -> list
     return list(connection.execute(made, rows).scalars())
 
 
-def read_facts(connection: Connection, facts_id: int) -> Facts:
-    """What a flush says."""
-    query = select(notification_facts.c.content).where(notification_facts.c.id == facts_id)
-    return facts_codec.decode(connection.execute(query).scalar_one())
+def read_facts(connection: Connection, facts_ids: Collection[int]) -> dict[int, Facts]:
+    """What flushes say, by number."""
+    query = select(notification_facts).where(notification_facts.c.id.in_(sorted(set(facts_ids))))
+    return {row.id: facts_codec.decode(row.content) for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,32 +106,8 @@ def _supersede(connection: Connection, messages: Sequence[Queued], now: datetime
             connection.execute(update(outbox).where(stale).values(status=Status.SUPERSEDED.value, finished_at=now))
 
 
-def due(connection: Connection, now: datetime, *, per_channel: int) -> list[tuple[int, str]]:
-    """The heads of their queues that may be tried now, as (number, channel), the longest waiting first.
-
-    At most `per_channel` of each channel, so that a channel with a long queue leaves room for the others.
-    """
-    head = outbox.alias("head")
-    older = exists().where(
-        head.c.group_id == outbox.c.group_id,
-        head.c.channel == outbox.c.channel,
-        head.c.recipient == outbox.c.recipient,
-        head.c.status == Status.PENDING.value,
-        head.c.id < outbox.c.id,
-    )
-    turn = func.row_number().over(partition_by=outbox.c.channel, order_by=(outbox.c.next_attempt_at, outbox.c.id))
-    ready = (
-        select(outbox.c.id, outbox.c.channel, outbox.c.next_attempt_at, turn.label("turn"))
-        .outerjoin(channel_state, channel_state.c.channel == outbox.c.channel)
-        .where(outbox.c.status == Status.PENDING.value, outbox.c.next_attempt_at <= now, ~older)
-        .where(or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now))
-        .where(or_(channel_state.c.next_send_at.is_(None), channel_state.c.next_send_at <= now))
-        .subquery()
-    )
-    query = select(ready.c.id, ready.c.channel).where(ready.c.turn <= per_channel)
-    return [
-        (number, channel) for number, channel in connection.execute(query.order_by(ready.c.next_attempt_at, ready.c.id))
-    ]
+NOTED_AT_ONCE: Final = 200
+"""How many messages that are held back are looked at together."""
 
 
 def next_due(connection: Connection, now: datetime) -> datetime | None:
@@ -157,8 +133,8 @@ def held_back(connection: Connection, now: datetime) -> list[tuple[Parcel, datet
         outbox.c.deferred_until.is_(None),
         or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
     )
-    rows = connection.execute(waiting.order_by(outbox.c.id)).mappings()
-    return [(_from_row(row), until[row["channel"]]) for row in rows]
+    rows = connection.execute(waiting.order_by(outbox.c.id).limit(NOTED_AT_ONCE)).mappings()
+    return [(from_row(row), until[row["channel"]]) for row in rows]
 
 
 def defer(connection: Connection, parcel: Parcel, until: datetime) -> bool:
@@ -169,66 +145,10 @@ def defer(connection: Connection, parcel: Parcel, until: datetime) -> bool:
     return connection.execute(noting.values(deferred_until=until)).rowcount == 1
 
 
-def find(connection: Connection, number: int) -> Parcel | None:
-    """A message that waits; `None` when it is gone."""
-    query = select(outbox).where(outbox.c.id == number, outbox.c.status == Status.PENDING.value)
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _from_row(row)
-
-
-def lease(
-    connection: Connection, number: int, holder: str, *, now: datetime, until: datetime, rendered: bytes
-) -> Parcel | None:
-    """Take the message for one attempt, and keep its bytes so that every retry sends the same; `None`: somebody has it."""
-    free = or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now)
-    taking = (
-        update(outbox)
-        .where(outbox.c.id == number, outbox.c.status == Status.PENDING.value, free)
-        .values(holder=holder, lease_until=until, attempts=outbox.c.attempts + 1, rendered=rendered)
-        .returning(outbox)
-    )
-    row = connection.execute(taking).mappings().first()
-    return None if row is None else _from_row(row)
-
-
-def mark(
-    connection: Connection, parcel: Parcel, holder: str, *, status: Status, now: datetime, error: str | None = None
-) -> bool:
-    """End the message's life; False when the lease was lost and somebody else has decided."""
-    ending = _leased(parcel, holder).values(status=status.value, finished_at=now, lease_until=None, last_error=error)
-    return bool(connection.execute(ending).rowcount == 1)
-
-
-def retry(connection: Connection, parcel: Parcel, holder: str, *, at: datetime, error: str) -> bool:
-    """Give the message back to be tried at `at`; False when the lease was lost."""
-    waiting = _leased(parcel, holder).values(next_attempt_at=at, lease_until=None, holder=None, last_error=error)
-    return bool(connection.execute(waiting).rowcount == 1)
-
-
 def has_later(connection: Connection, parcel: Parcel) -> bool:
     """Whether a younger message to the same addressee waits, which says what this one would have said."""
     query = select(outbox.c.id).where(_same_queue(parcel.group_id, parcel.target), outbox.c.id > parcel.id).limit(1)
     return connection.execute(query).first() is not None
-
-
-def release(connection: Connection, node: str) -> int:
-    """Free what former processes of this node held when they died, so that their successor need not wait; how many."""
-    freeing = update(outbox).where(
-        outbox.c.status == Status.PENDING.value, outbox.c.holder.startswith(f"{node}/", autoescape=True)
-    )
-    return connection.execute(freeing.values(holder=None, lease_until=None)).rowcount
-
-
-def release_but(connection: Connection, alive: Collection[str]) -> int:
-    """Free what is leased by none of these processes; how many."""
-    freeing = update(outbox).where(outbox.c.status == Status.PENDING.value, outbox.c.holder.not_in(sorted(alive)))
-    return connection.execute(freeing.values(holder=None, lease_until=None)).rowcount
-
-
-def give_back(connection: Connection, parcel: Parcel, holder: str) -> bool:
-    """Return the message without having tried it; False when the lease was lost."""
-    returning = _leased(parcel, holder).values(lease_until=None, holder=None)
-    return bool(connection.execute(returning).rowcount == 1)
 
 
 def pending(connection: Connection) -> int:
@@ -246,16 +166,8 @@ def _same_queue(group_id: int, target: Target) -> Any:
     )
 
 
-def _leased(parcel: Parcel, holder: str) -> Any:
-    return update(outbox).where(
-        outbox.c.id == parcel.id,
-        outbox.c.status == Status.PENDING.value,
-        outbox.c.holder == holder,
-        outbox.c.attempts == parcel.attempts,
-    )
-
-
-def _from_row(row: RowMapping) -> Parcel:
+def from_row(row: RowMapping) -> Parcel:
+    """The message that a row of the table is."""
     return Parcel(
         id=row["id"],
         facts_id=row["facts_id"],

@@ -328,6 +328,14 @@ outbox = Table(
         sqlite_where=text("status = 'pending'"),
         postgresql_where=text("status = 'pending'"),
     ),
+    Index(
+        "ix_outbox_channel",
+        "channel",
+        "next_attempt_at",
+        "id",
+        sqlite_where=text("status = 'pending'"),
+        postgresql_where=text("status = 'pending'"),
+    ),
     Index("ix_outbox_facts_id", "facts_id"),
     Index(
         "ix_outbox_finished_at",
