@@ -13,6 +13,7 @@ from engine.clock import Clock, SystemClock
 from engine.core.outcome import Outcome
 from engine.delivery.deliver import deliver
 from engine.delivery.heartbeat import ping
+from engine.delivery.lines import Lines
 from engine.querying import Client
 from engine.resolver import Resolver
 from engine.settings import Settings
@@ -54,8 +55,8 @@ def connector(
 
 
 def deliverer(settings: Settings, doors: Doors) -> Deliver:
-    """The way out; one resolver for all sends, so that the look-ups of all of them together are bounded."""
-    return doors.deliver or partial(deliver, resolver=Resolver(private=settings.private_addresses))
+    """The way out; one resolver for all sends, so that the look-ups of all of them together are bounded, and their lines."""
+    return doors.deliver or partial(deliver, resolver=Resolver(private=settings.private_addresses), lines=Lines())
 
 
 def heartbeat(settings: Settings) -> Callable[[], Outcome] | None:

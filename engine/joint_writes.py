@@ -44,6 +44,11 @@ class JointWrites(Generic[Piece, Result]):
         self._queue: list[_Waiting[Piece, Result]] = []
         self._committing = False
 
+    @property
+    def waiting(self) -> int:
+        """How many pieces wait for the end of a commit."""
+        return len(self._queue)
+
     def write(self, piece: Piece) -> Result:
         """Returns once it is written, with its result; raises what the commit raised."""
         waiting: _Waiting[Piece, Result] = _Waiting(piece)

@@ -175,9 +175,7 @@ class Sender:
             return []
         outcome = self._deliver(errand)
         took = timedelta(seconds=self.clock.monotonic() - began)
-        ended = Conclusion(
-            parcel=errand.parcel, outcome=outcome, channel=errand.channel, problems=errand.made.problems
-        )
+        ended = Conclusion(parcel=errand.parcel, outcome=outcome, channel=errand.channel, problems=errand.made.problems)
         note = self._notes.write(ended)
         self._measure("unknown" if errand.channel is None else errand.channel.kind.value, outcome, note)
         self._report(errand.parcel, outcome, note)

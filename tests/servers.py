@@ -84,12 +84,16 @@ class ScriptedServer:
     ) -> None:
         self.stopping.set()
         self._server.shutdown()
-        for connection in list(self._open):
-            _hang_up(connection)
+        self.hang_up()
         self._server.server_close()
         self._thread.join()
         if error is None and self.errors:
             raise self.errors[0]
+
+    def hang_up(self) -> None:
+        """End every connection that is open."""
+        for connection in list(self._open):
+            _hang_up(connection)
 
     def answer(self, request: Request) -> Response:
         self.requests.append(request)

@@ -24,6 +24,7 @@ from engine.delivery.addresses import (
 )
 from engine.delivery.apprise import guarded, through
 from engine.delivery.evidence import from_error, redacted
+from engine.delivery.lines import Lines
 from engine.delivery.wire import Wire
 from engine.resolver import Resolver
 
@@ -32,20 +33,26 @@ Service = SlackWebhook | SlackBot | PagerDutyKey | SmtpServer | WebhookUrl
 
 
 def deliver(
-    address: Address, body: bytes, recipient: str, deadline: timedelta, resolver: Resolver | None = None
+    address: Address,
+    body: bytes,
+    recipient: str,
+    deadline: timedelta,
+    resolver: Resolver | None = None,
+    *,
+    lines: Lines | None = None,
 ) -> Outcome:
     """What came of sending `body`, as `render` made it, to the address; takes about `deadline` at most, never raises.
 
     `recipient` is one of `recipients(address)`. Blocks the calling thread and uses no other pool, so a slow service
-    delays its own caller only. `resolver` says which addresses are refused. The outcome's detail holds no secret, and no
-    address but a refused one.
+    delays its own caller only. `resolver` says which addresses are refused, `lines` keep connections open for the
+    next one. The outcome's detail holds no secret, and no address but a refused one.
     """
     hidden = (*secrets(address), *([recipient] if recipient else []))
     if isinstance(address, LogAddress):
         return redacted(guarded(lambda: log.send(address, body)), hidden)
     if isinstance(address, AppriseUrl):
         return redacted(guarded(lambda: anywhere.send(address, body, deadline, resolver)), hidden)
-    attempt = _attempt(address, body, recipient, lambda: Wire(deadline, address.ca_file, resolver))
+    attempt = _attempt(address, body, recipient, lambda: Wire(deadline, address.ca_file, resolver, lines))
     return redacted(guarded(lambda: through(service(address, attempt))), hidden)
 
 

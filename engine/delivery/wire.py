@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from engine.delivery.lines import Door, Line, Lines
 from engine.resolver import Resolver
 
 BODY_LIMIT: Final = 2048
@@ -41,29 +42,37 @@ class TrustError(OSError):
 class Wire:
     """The connections of one attempt under one total deadline; a context manager that closes what it opened.
 
-    `resolver` says where names lead, and which addresses are refused.
+    `resolver` says where names lead, and which addresses are refused; `lines` are the connections that others left open
+    under the same resolver, and keep those that this attempt leaves open.
     """
 
-    def __init__(self, limit: timedelta, ca_file: str = "", resolver: Resolver | None = None) -> None:
+    def __init__(
+        self, limit: timedelta, ca_file: str = "", resolver: Resolver | None = None, lines: Lines | None = None
+    ) -> None:
         self._end = time.monotonic() + limit.total_seconds()
         self._ca_file = ca_file
         self._resolver = resolver or Resolver()
-        self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(limit.total_seconds(), self._cut)
-        self._timer.daemon = True
+        self.lines = lines or Lines(0)
+        self._handles: list[socket.socket] = []
+        self._guard = threading.Lock()
+        self._deadline: int | None = None
         self.expired = False
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._deadline = self.lines.watch.at(self._end, self._cut)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
-        self._timer.join()
-        for handle in self._sockets:
+        if self._deadline is not None:
+            self.lines.watch.forget(self._deadline)
+        with self._guard:
+            left, self._handles = self._handles, []
+        for handle in left:
             handle.close()
+        if not self.lines.are_kept:
+            self.lines.close()
 
     def remaining(self) -> float:
         """Seconds left, always above 0; TimeoutError when there are none."""
@@ -87,6 +96,8 @@ class Wire:
                 failure = error
                 continue
             opened.settimeout(self.remaining())
+            # Headers and body are two writes, the second of which must not wait until the first was acknowledged.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return self._watched(opened)
         raise failure
 
@@ -97,25 +108,62 @@ class Wire:
     def tls(self) -> ssl.SSLContext:
         """The context that trusts the system's authorities and the channel's `ca_file`; TrustError if unreadable."""
         try:
-            stamp = Path(self._ca_file).stat().st_mtime_ns if self._ca_file else 0
-            return _context(self._ca_file, stamp)
+            return _context(self._ca_file, self._stamp())
         except ssl.SSLError as error:
             raise TrustError("no certificate in PEM form") from error
         except OSError as error:
             raise TrustError(error.strerror) from error
 
+    def line(self, door: Door) -> Line | None:
+        """A connection that others left open there, under this deadline; `None` when there is none."""
+        line = self.lines.take(door)
+        if line is None:
+            return None
+        line.connection.sock.settimeout(self.remaining())
+        self._watch(line.handle)
+        return line
+
+    def opened(self, connection: HTTPConnection) -> Line:
+        """The connection that was just opened on this wire, to be left open perhaps."""
+        with self._guard:
+            return Line(connection=connection, handle=self._handles[-1])
+
+    def leave_open(self, door: Door, line: Line) -> None:
+        """Let others use the connection, unless the deadline has cut it."""
+        with self._guard:
+            if self.expired or line.handle not in self._handles:
+                return
+            self._handles.remove(line.handle)
+        self.lines.keep(door, line)
+
+    def door(self, scheme: str, host: str, port: int) -> Door:
+        """Where a connection leads, and whom it trusts."""
+        return scheme, host, port, self._ca_file, self._stamp() if scheme == "https" else 0
+
+    def _stamp(self) -> int:
+        try:
+            return Path(self._ca_file).stat().st_mtime_ns if self._ca_file else 0
+        except OSError as error:
+            raise TrustError(error.strerror) from error
+
     def _watched(self, opened: socket.socket) -> socket.socket:
         # A duplicate: wrapping in TLS detaches the original, and shutting down either ends the connection of both.
-        self._sockets.append(opened.dup())
-        if self.expired:
-            self._cut()
+        self._watch(opened.dup())
         return opened
 
+    def _watch(self, handle: socket.socket) -> None:
+        with self._guard:
+            self._handles.append(handle)
+            late = self.expired
+        if late:
+            self._cut()
+
     def _cut(self) -> None:
-        self.expired = True
-        for handle in self._sockets:
-            with suppress(OSError):  # It may have ended by itself.
-                handle.shutdown(socket.SHUT_RDWR)
+        with self._guard:
+            self.expired = True
+            for handle in self._handles:
+                with suppress(OSError):  # It may have ended by itself.
+                    handle.shutdown(socket.SHUT_RDWR)
 
 
 @lru_cache(maxsize=16)
@@ -155,19 +203,41 @@ def _exchange(
     A body cut short by the deadline is no error, for the status has answered already: what arrived of it is returned.
     """
     parts = urlsplit(url)
-    host, secure = parts.hostname or "", parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    door = wire.door(parts.scheme, host, port)
+    line = wire.line(door) or _dialled(wire, parts.scheme, host, port)
+    stays = False
+    try:
+        target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
+        closing = {} if wire.lines.are_kept else {"Connection": "close"}
+        line.connection.request(method, target, body, {"User-Agent": "Tocsin", **closing, **headers})
+        with line.connection.getresponse() as response:
+            answer = Answer(response.status, _body(response, limit), retry_after(response.headers))
+            # Only a connection on which nothing is under way any more can carry another message.
+            stays = wire.lines.are_kept and _is_read(response) and not response.will_close
+            return answer
+    finally:
+        if stays:
+            wire.leave_open(door, line)
+        else:
+            line.connection.close()
+
+
+def _dialled(wire: Wire, scheme: str, host: str, port: int) -> Line:
+    secure = scheme == "https"
     connection = HTTPSConnection(host, port, context=wire.tls()) if secure else HTTPConnection(host, port)
     plain = wire.connect(host, port)
     try:
         connection.sock = wire.secure(plain, host) if secure else plain
-        target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
-        connection.request(method, target, body, {"User-Agent": "Tocsin", "Connection": "close", **headers})
-        with connection.getresponse() as response:
-            return Answer(response.status, _body(response, limit), retry_after(response.headers))
-    finally:
-        connection.close()
+    except BaseException:
         plain.close()
+        raise
+    return wire.opened(connection)
+
+
+def _is_read(response: HTTPResponse) -> bool:
+    """Whether the answer has come to its end; one of known length leaves it to the reader to know."""
+    return response.isclosed() or response.length == 0
 
 
 def _body(response: HTTPResponse, limit: int) -> str:

@@ -8,7 +8,19 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, bindparam, case, func, literal, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 
 from engine.core.alert import Alert
 from engine.core.flush import Group, Muter, Target
@@ -262,11 +274,7 @@ def _ids(content: Mapping[str, Any], name: str) -> Sequence[int]:
 
 
 def _of(group_id: int, target: Target) -> Any:
-    return update(group_channels).where(*_is(group_id, target))
-
-
-def _is(group_id: int, target: Target) -> tuple[ColumnElement[bool], ...]:
-    return (
+    return update(group_channels).where(
         group_channels.c.group_id == group_id,
         group_channels.c.channel == target.channel,
         group_channels.c.recipient == target.recipient,
