@@ -19,7 +19,7 @@ from rules.channels import Channel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Errand:
-    """A message to be sent: what it was made to, its channel (`None` when no longer defined), and when it was claimed (monotonic).
+    """A message to be sent as it was `made`, its channel (`None` when no longer defined), and when it was claimed (monotonic).
 
     `earlier` is the service's name for the message that it follows on, where there is one.
     """

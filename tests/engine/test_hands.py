@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from engine.core.flush import Target
+from engine.core.messages import Message
 from engine.core.pacing import AHEAD, AT_A_TIME
 from engine.hands import Errand, Hands
 from engine.store.outbox import Parcel
@@ -26,7 +27,7 @@ def errand(number: int, channel: str = "hook") -> Errand:
         told={},
         rendered=None,
     )
-    return Errand(parcel=parcel, body=b"", channel=None, earlier=None, claimed_at=0.0)
+    return Errand(parcel=parcel, made=Message(body=b""), channel=None, earlier=None, claimed_at=0.0)
 
 
 def holding(hands: Hands, count: int, channel: str = "hook", took: timedelta | None = None) -> Hands:
