@@ -11,7 +11,7 @@ from engine.core.flush import Target
 from engine.core.notifying import Told
 from engine.store import leasing, outbox
 from engine.store.database import Database
-from engine.store.outbox import Parcel, Status
+from engine.store.outbox import Parcel, Queued, Status
 from engine.store.tables import channel_state
 from engine.store.tables import outbox as rows
 from tests.store.messages import NOON, group, message
@@ -110,7 +110,8 @@ def test_a_claimed_message_is_still_replaced_by_a_newer_one_and_is_then_not_sent
     number = message(database, of, status="pending")
     claimed(database)
     with database.write() as connection:
-        outbox.add(connection, facts_id=1, group_id=of, target=Target("slack"), reason="x", told=Told(), now=AT)
+        newer = Queued(facts_id=1, group_id=of, target=Target("slack"), reason="x", told=Told())
+        outbox.add(connection, [newer], AT)
         assert leasing.begin(connection, {number: b"body"}, ME) == set()
     assert standing(database, number) == (Status.SUPERSEDED, 0, None)
 
