@@ -34,7 +34,7 @@ LIVENESS: Final = frozenset({"/health/live", "/health/liveness"})
 """Open to everybody: a supervisor has no key, and the answer tells nothing."""
 OPEN: Final = LIVENESS | {"/docs"}
 """So is the reference, which holds no data; a browser that is sent there has no key to show."""
-_ALERT_PAGE: Final = re.compile(r"/alerts/[0-9a-f]{16}")
+_ALERT_PAGE: Final = re.compile(r"/alerts/[^/]+")
 """So is the page that links in messages lead to, for the same reasons."""
 
 ANYBODY: Final = "api"

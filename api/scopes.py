@@ -27,6 +27,7 @@ _TABLE: Final = (
         r"/prometheus/api/v1/(query|query_range|query_exemplars|series|labels|format_query|parse_query)",
         Scope.READ,
     ),
+    (_POST, r"/api/v1/channels/[^/]+/preview", Scope.READ),
     # Told only that it is gone.
     (_ANY, r"/alertmanager/api/v1/.*", Scope.READ),
     # Keeping quiet for a while.

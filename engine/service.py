@@ -190,6 +190,11 @@ class Service:
         rules = self.feed.refresh(connection).rules
         return Present(self.trials.judge, self.rota.schedule_of).alerts(connection, alerts, rules)
 
+    @property
+    def telling(self) -> Telling:
+        """What makes facts of alerts, as a flush does."""
+        return _telling(self.settings)
+
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         """Send a message that says it is a test."""
         return self.trials.test_channel(channel)
@@ -420,7 +425,7 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         muting=parts.muting,
         publishing=publishing,
         replacing=replacing,
-        telling=Telling(parts.settings.external_url, shown(parts.settings.prometheus_url), external),
+        telling=_telling(parts.settings),
         metrics=parts.metrics,
         send=parts.settings.delivery is Delivery.SEND,
     )
@@ -434,6 +439,10 @@ def _dispatcher(parts: _Parts) -> Dispatcher:
         metrics=parts.metrics,
         advance=parts.wakes["sender"].set,
     )
+
+
+def _telling(settings: Settings) -> Telling:
+    return Telling(settings.external_url, shown(settings.prometheus_url), settings.external_labels)
 
 
 def _sender(parts: _Parts, pool: Executor) -> Sender:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote
 
 from engine.core.alert import Alert, State
@@ -14,11 +15,18 @@ from engine.core.flush import Group
 from engine.core.muting import Mutes
 from engine.core.notifying import Decision
 from engine.core.posting import EXTERNAL
-from engine.store.definitions import Definitions
 from rules import query
 from rules.errors import RulesError
 from rules.labels import Labels
 from rules.routing import Policy
+from rules.rule import Rule
+
+
+class Rules(Protocol):
+    """The rules in force, which is all of the definitions that facts are made with."""
+
+    @property
+    def rules(self) -> Mapping[str, Rule]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class Telling:
         alerts: Mapping[int, Alert],
         *,
         mutes: Mutes,
-        definitions: Definitions,
+        definitions: Rules,
     ) -> Facts:
         """What a message for this decision says: the firing first, each in order of its start."""
         firing = sorted((alerts[number] for number in decision.firing if number in alerts), key=_began)
@@ -57,7 +65,7 @@ class Telling:
             route_labels=policy.labels,
         )
 
-    def _alert(self, alert: Alert, definitions: Definitions, *, ends_at: datetime | None) -> AlertFacts:
+    def _alert(self, alert: Alert, definitions: Rules, *, ends_at: datetime | None) -> AlertFacts:
         threshold, url = None, alert.generator_url
         rule = definitions.rules.get(alert.source)
         if rule is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -11,10 +12,12 @@ from pydantic import ConfigDict, Field, StrictBool, StrictInt
 
 from api.schemas.fields import Duration, Input, Output, Text, example
 from api.schemas.rules import Key, ProblemOut
+from engine.core.messages_readable import readable
 from engine.core.outcome import Delivered, Failed, Outcome
 from engine.delivery import custody, references
 from engine.delivery.addresses import Unconfigured, address
 from engine.delivery.sealing import is_sealed
+from engine.message_preview import Preview
 from engine.store.channel_state import ChannelState
 from rules import durations, message_parts
 from rules.channels import MOST_MESSAGES, Channel, ChannelKind, RateLimit, check_rate_limit
@@ -160,6 +163,44 @@ class DeliveryOut(Output):
                 return cls(delivered=False, outcome=reason, detail=outcome.detail, retryable=retryable)
             case Unconfigured():
                 return cls(delivered=False, outcome="unconfigured", detail=outcome.reason)
+
+
+class PreviewIn(Input):
+    """A wish to see a message. `fingerprint` names a live alert, shown with all that fires in its group; without it there is an
+    example. With `resolved` it is the message of their end. `templates` are tried in place of the channel's own."""
+
+    model_config = example({"templates": {"title": "{{ .Status | toUpper }}: {{ .CommonLabels.alertname }}"}})
+    fingerprint: Text | None = None
+    resolved: StrictBool = False
+    templates: dict[Text, Text] | None = None
+
+
+class PreviewOut(Output):
+    """What the channel would be sent, and nobody was: for people in `text`, as it goes out in `payload`, which is JSON or, for
+    the log, a line. `problems` says which template failed, at which line and why; a default then stands in its place."""
+
+    model_config = example(
+        {
+            "kind": "log",
+            "alerts": 1,
+            "text": "[FIRING:1] HighCpu (critical) | CPU of db-1 above 90 %",
+            "payload": "[FIRING:1] HighCpu (critical) | CPU of db-1 above 90 %",
+            "problems": [],
+        }
+    )
+    kind: ChannelKind
+    alerts: int
+    text: str
+    payload: Any
+    problems: list[str]
+
+    @classmethod
+    def of(cls, kind: ChannelKind, found: Preview) -> PreviewOut:
+        """The preview of a channel of this kind."""
+        body = found.message.body
+        payload = body.decode() if kind is ChannelKind.LOG else json.loads(body)
+        problems = list(found.message.problems)
+        return cls(kind=kind, alerts=found.alerts, text=readable(kind, payload), payload=payload, problems=problems)
 
 
 def document(channel: Channel) -> dict[str, object]:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import APIRouter, Response
 
 from api.backend import Backend, Definitions
+from api.problems import not_found
 from api.schemas import channels as schema
-from api.schemas.channels import ChannelIn, ChannelOut, DeliveryOut
+from api.schemas.channels import ChannelIn, ChannelOut, DeliveryOut, PreviewIn, PreviewOut
 from api.schemas.fields import Page
 from api.schemas.rules import Key
 from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Writing, page
 from api.v1.edits import DryRun, Edit, Noun
+from engine import message_preview
+from engine.core.alert import Alert, State
+from engine.core.flush import Group
 from engine.delivery import custody
 from engine.delivery.addresses import address
+from engine.store import alerts as alert_rows
 from engine.store import channel_state
 from engine.store import channels as store
 from engine.store.door import Connection
+from rules import message_parts
 from rules.channels import LOG_CHANNEL, Channel
+from rules.labels import Labels
 from rules.problems import Problem
 
 router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
@@ -81,6 +89,47 @@ def test_channel(name: str, service: Service) -> DeliveryOut:
     with service.database.read() as connection:
         channel = edits.found(CHANNELS, connection, name)
     return DeliveryOut.of(service.test_channel(channel))
+
+
+@router.post("/{name}/preview")
+def preview_message(name: str, body: PreviewIn, service: Service) -> PreviewOut:
+    """What the channel would be sent of a live alert and its group, or of an example; nothing is sent."""
+    with service.database.read() as connection:
+        channel = edits.found(CHANNELS, connection, name)
+        now = service.database.now(connection)
+        definitions = service.feed.refresh(connection)
+        group, alerts = _alerts(service, connection, body.fingerprint, now)
+    for problem in message_parts.wrong(channel.kind, body.templates or {}):
+        raise problem
+    told = message_preview.facts(service.telling, definitions, alerts, group, now=now, resolved=body.resolved)
+    return PreviewOut.of(channel.kind, message_preview.preview(channel, told, body.templates))
+
+
+def _alerts(
+    service: Backend, connection: Connection, fingerprint: str | None, now: datetime
+) -> tuple[Group | None, dict[int, Alert]]:
+    """The group of the alert of this name, with the values of now; without a name, an example and no group."""
+    if fingerprint is None:
+        return None, {0: _example(now)}
+    found = alert_rows.by_fingerprint(connection, fingerprint)
+    if not found:
+        raise not_found("alert", fingerprint)
+    group, alerts = message_preview.alerts_told(connection, found[-1])
+    return group, {one.id or 0: one for one in service.present(connection, list(alerts.values()))}
+
+
+def _example(now: datetime) -> Alert:
+    labels = Labels({"alertname": "HighCpu", "severity": "critical", "instance": "db-1", "team": "data"})
+    return Alert(
+        source="example",
+        labels=labels,
+        sample_labels=labels,
+        annotations={"summary": "CPU of db-1 above 90 %", "runbook_url": "https://wiki.example.org/cpu"},
+        state=State.FIRING,
+        active_at=now - timedelta(minutes=10),
+        fired_at=now - timedelta(minutes=10),
+        value=97.0,
+    )
 
 
 def _planned(write: Writing, body: ChannelIn, name: str, *, must: bool | None = None) -> Edit[Channel]:

@@ -133,7 +133,20 @@ def _without(query: Select[*tuple[Any, ...]], but: Collection[int]) -> Select[*t
     return query.where(alert_groups.c.id.not_in(sorted(but))) if but else query
 
 
-def as_group(row: RowMapping) -> Group:
+def holding(connection: Connection, alert_id: int) -> Group | None:
+    """The group the alert is in now, the first of several; one that is not scheduled counts as flushed at its making."""
+    query = (
+        select(alert_groups)
+        .join(group_members, group_members.c.group_id == alert_groups.c.id)
+        .where(group_members.c.alert_id == alert_id, group_members.c.left_at.is_(None))
+        .order_by(alert_groups.c.id)
+        .limit(1)
+    )
+    row = connection.execute(query).mappings().first()
+    return None if row is None else as_group({**row, "flush_at": row["flush_at"] or row["created_at"]})
+
+
+def as_group(row: Mapping[Any, Any]) -> Group:
     """The group a row keeps; it must be scheduled."""
     return Group(
         id=row["id"],

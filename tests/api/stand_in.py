@@ -32,6 +32,7 @@ from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed
 from engine.store.door import Connection
 from engine.telemetry import Metrics
+from engine.telling import Telling
 from engine.timings import Timing
 from engine.trial import Trial
 from rules.channels import Channel
@@ -133,6 +134,10 @@ class StandIn:
     def present(self, _connection: Connection, alerts: Sequence[Alert]) -> Sequence[Alert]:
         values = {number: value for clock in self.clocks.values() for number, value in clock.values.items()}
         return [replace(alert, value=values.get(str(alert.id), alert.value)) for alert in alerts]
+
+    @property
+    def telling(self) -> Telling:
+        return Telling(self.settings.external_url, "http://prometheus.example", self.settings.external_labels)
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         self.tested.append(channel)

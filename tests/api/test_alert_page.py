@@ -31,9 +31,7 @@ def test_the_page_is_open_and_holds_no_data(locked: TestClient) -> None:
     assert locked.get(f"/alerts/{NAME}").text == locked.get("/alerts/0123456789abcdef").text
 
 
-@pytest.mark.parametrize(
-    "path", ["/alerts/", "/alerts/x", f"/alerts/{NAME}/", f"/alerts/{NAME}/explain", f"/alerts//{NAME}"]
-)
+@pytest.mark.parametrize("path", ["/alerts/", f"/alerts/{NAME}/", f"/alerts/{NAME}/explain", f"/alerts//{NAME}"])
 def test_nothing_else_is_open(locked: TestClient, path: str) -> None:
     assert locked.get(path).status_code == 401
 

@@ -30,6 +30,7 @@ EVERYBODY: Final = """
 GET HEAD /health/live
 GET HEAD /health/liveness
 GET HEAD /docs
+GET /alerts/{fingerprint}
 """
 READ: Final = """
 GET HEAD /health
@@ -63,6 +64,7 @@ POST /api/v1/silences/preview
 GET /api/v1/alerts
 GET /api/v1/alerts/{fingerprint}
 GET /api/v1/alerts/{fingerprint}/explain
+POST /api/v1/channels/{name}/preview
 POST /api/v1/explain
 GET /api/v1/plan
 GET /api/v1/notifications

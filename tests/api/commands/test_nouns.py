@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.api.commands.asking import DELETED, answer, asked, page, serving, tocsin
@@ -340,3 +342,33 @@ def test_notifications_are_filtered_and_show_their_last_attempt() -> None:
     assert told.out.splitlines()[1].split(maxsplit=7) == [
         "7", "-", "email", "a@b", "repeat", "retry", "2", "-     rate_limited: HTTP 429",
     ]  # fmt: skip
+
+
+PREVIEW = {"text": "[FIRING:1] HighCpu\n\x1b[31mred", "problems": [], "payload": {}}
+
+
+def test_a_message_is_shown_and_nothing_in_it_steers_the_terminal(tmp_path: Path) -> None:
+    (tmp_path / "text.tmpl").write_text("{{ .Receiver }}")
+    with serving({"POST /channels/slack/preview": answer(PREVIEW)}) as server:
+        told = tocsin(
+            "channels", "preview", "slack", "--alert", "0123456789abcdef", "--resolved", "--template", "title=a=b",
+            "--template", f"text=@{tmp_path}/text.tmpl", url=server.url,
+        )  # fmt: skip
+    assert (told.status, told.out) == (0, "[FIRING:1] HighCpu\n\\x1b[31mred\n")
+    assert server.requests[0].json == {
+        "fingerprint": "0123456789abcdef",
+        "resolved": True,
+        "templates": {"title": "a=b", "text": "{{ .Receiver }}"},
+    }
+
+
+def test_a_template_that_fails_is_told_on_stderr_with_1() -> None:
+    body = {**PREVIEW, "problems": ["template 'title' of this channel failed: line 1, column 4: no"]}
+    with serving({"POST /channels/slack/preview": answer(body)}) as server:
+        told = tocsin("channels", "preview", "slack", url=server.url)
+    assert (told.status, told.err) == (1, "tocsin: template 'title' of this channel failed: line 1, column 4: no\n")
+
+
+@pytest.mark.parametrize("template", ["title", "=x", "title=@/nowhere/at/all"])
+def test_a_template_that_is_none_is_told_of_and_nothing_is_asked(template: str) -> None:
+    assert tocsin("channels", "preview", "slack", "--template", template).status == 2
