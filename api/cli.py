@@ -6,6 +6,7 @@ toolkit. Exit codes: 0 done or asked to stop, 1 failed, 2 told something wrong (
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 STOP_WITHIN: Final = timedelta(seconds=25)
 """From the signal's end of serving to the end of the process; less than the 30 s after which Kubernetes kills."""
+COLLECT_AFTER: Final = 20_000
+"""So many new objects, more than were given up, before the collector looks for cycles among them."""
 ANSWER_WITHIN: Final = timedelta(seconds=5)
 """How long requests being answered may take when the process is asked to stop."""
 FAILED: Final = 1
@@ -250,6 +253,8 @@ def _answer(
     wrong = fallback.problem(settings.fallback_channel, settings.environment)
     if wrong is not None:
         log.warning("fallback channel is not usable", setting="TOCSIN_FALLBACK_CHANNEL", problem=wrong)
+    # Python's usual 700 would look through young objects dozens of times for each large answer, and find nothing to free.
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
     server.run(sockets=[door])
     if engine.failed.is_set():
         log.info("stopping", because="the engine failed")

@@ -96,6 +96,7 @@ class Evaluator:
         if changed:
             self.memory.keep(self.rota.units)
             self.querying.planner.keep(self.rota.units)
+            self.refining.keep(definitions.rules.keys())
         if changed or is_due(self._orphans_at, now, ORPHAN_CHECK):
             self._orphans_at = now + ORPHAN_CHECK
             self._read_ranks()

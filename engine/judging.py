@@ -12,7 +12,7 @@ from typing import Final
 
 from engine.core.alert import Alert, Change, Sample, State
 from engine.core.element import Element
-from engine.core.evaluation import DuplicateLabelSetError, Evaluation, credit_gap, evaluate, failed, labelled
+from engine.core.evaluation import DuplicateLabelSetError, Evaluation, Naming, credit_gap, evaluate, failed, labelled
 from engine.core.levels import levelled, past
 from engine.core.rule_alert import reason_of, told
 from engine.core.vector import Present, Vector
@@ -46,11 +46,15 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refinement:
-    """The threshold rows of a rule, the ranks of severities, and what is wrong with the rows beside the rule."""
+    """The threshold rows of a rule, the ranks of severities, and what is wrong with the rows beside the rule.
+
+    `names` remembers the labels of the rule's alerts, where somebody keeps them from slot to slot.
+    """
 
     rows: tuple[Threshold, ...] = ()
     ranks: Mapping[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    names: Naming | None = None
 
 
 LIMIT: Final = "limit"
@@ -112,7 +116,7 @@ class Judge:
             for labels, alert in evaluation.alerts.items()
             if labels not in rendered and alert.rule_version != before[labels].rule_version
         }
-        after = {labels: rendered.get(labels, alert) for labels, alert in evaluation.alerts.items()}
+        after = {**evaluation.alerts, **rendered}
         return Judgement(
             alerts=after,
             changes=changes,
@@ -184,12 +188,20 @@ def _elements(
     """What is active: every sample of a rule without rows, else the levels each sample reaches."""
     comparison = query.comparison(rule) if refinement.rows or query.watched(rule) else None
     if comparison is None:
-        return labelled(rule, reply.samples, expand)
+        return labelled(rule, reply.samples, expand, refinement.names)
     samples = past(reply.samples, comparison, refinement.rows, slot)
     if not refinement.rows:
-        return labelled(rule, samples, expand)
+        return labelled(rule, samples, expand, refinement.names)
     levels = thresholds.levels(rule, comparison, refinement.rows, slot, refinement.ranks)
-    return levelled(rule, samples, expand, condition=comparison.condition, levels=levels, before=before)
+    return levelled(
+        rule,
+        samples,
+        expand,
+        condition=comparison.condition,
+        levels=levels,
+        before=before,
+        names=refinement.names,
+    )
 
 
 def _worded(rule: Rule, alert: Alert, expand: Expand, *, error: str | None) -> Alert:

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
 from engine.core.alert import Alert, Change, Sample, State, TransitionReason
 from engine.core.element import Element
 from engine.core.missing import kept, missing
+from engine.core.remembering import Remembered
 from engine.core.rule_alert import reason_of, rule_alert
 from rules.labels import ALERTNAME, METRIC_NAME, SEVERITY, Labels
 from rules.rule import NoData, OnError, Rule
@@ -21,6 +24,8 @@ from rules.rule import NoData, OnError, Rule
 _Gone = tuple[Alert, TransitionReason]
 """An alert that is not active any more by itself, and why it ended or is kept."""
 
+_SERIES: Final = 100_000
+"""Of so many active series of a rule the labels of their alerts are remembered."""
 LONGEST_GAP = timedelta(hours=1)
 """Beyond this much time in which nobody evaluated, a pending alert's clock starts anew."""
 
@@ -60,14 +65,41 @@ def final_labels(
     return sample.labels.without(METRIC_NAME).merged(over).merged({ALERTNAME: rule.name})
 
 
-def labelled(rule: Rule, samples: Iterable[Sample], expand: Callable[[str, Sample], str]) -> Mapping[Labels, Element]:
+class Naming:
+    """The labels of one rule's alerts by its series. Where no label of the rule holds a template, they are made once."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._is_plain = not any("{{" in text for text in rule.labels.values())
+        self._known: dict[str | None, Remembered[Labels, Labels]] = {}
+
+    def labels(self, sample: Sample, expand: Callable[[str, Sample], str], severity: str | None = None) -> Labels:
+        """What `final_labels` gives."""
+        if not self._is_plain:
+            return final_labels(self._rule, sample, expand, severity=severity)
+        known = self._known.get(severity)
+        if known is None:
+            known = self._known[severity] = Remembered(partial(self._made, severity), room=_SERIES)
+        return known[sample.labels]
+
+    def _made(self, severity: str | None, series: Labels) -> Labels:
+        def written(text: str, _: Sample) -> str:
+            return text
+
+        return final_labels(self._rule, Sample(labels=series, value=0.0), written, severity=severity)
+
+
+def labelled(
+    rule: Rule, samples: Iterable[Sample], expand: Callable[[str, Sample], str], names: Naming | None = None
+) -> Mapping[Labels, Element]:
     """The samples, each an active element, by the labels of the alert it makes.
 
     Raises DuplicateLabelSetError, as Prometheus does.
     """
     found: dict[Labels, Element] = {}
+    names = names or Naming(rule)
     for sample in samples:
-        labels = final_labels(rule, sample, expand)
+        labels = names.labels(sample, expand)
         if labels in found:
             raise DuplicateLabelSetError(labels)
         found[labels] = Element(sample=sample, threshold=rule.threshold)
@@ -194,7 +226,23 @@ def _seen(rule: Rule, labels: Labels, element: Element, known: Alert | None, slo
             value=sample.value,
             active_at=slot,
         )
-    current = replace(
+    return _held(_current(rule, element, known), rule.hold if element.hold is None else element.hold, slot)
+
+
+def _current(rule: Rule, element: Element, known: Alert) -> Alert:
+    """The alert with what its element says now; most often that is the value alone."""
+    sample = element.sample
+    governed = element.threshold, element.threshold_id, rule.version
+    is_kept = known.keep_firing_since is not None or known.absence is not None
+    if (
+        not is_kept
+        and (known.threshold, known.threshold_id, known.rule_version) == governed
+        and known.sample_labels == sample.labels
+    ):
+        # A zero has a sign that no comparison sees.
+        same = known.value == sample.value and sample.value != 0
+        return known if same else known.at(sample.value)
+    return replace(
         known,
         value=sample.value,
         sample_labels=sample.labels,
@@ -204,7 +252,6 @@ def _seen(rule: Rule, labels: Labels, element: Element, known: Alert | None, slo
         threshold_id=element.threshold_id,
         rule_version=rule.version,
     )
-    return _held(current, rule.hold if element.hold is None else element.hold, slot)
 
 
 def _unseen(rule: Rule, known: Alert, slot: datetime) -> Alert:

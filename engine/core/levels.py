@@ -13,7 +13,7 @@ from itertools import product
 
 from engine.core.alert import Alert, Sample, State
 from engine.core.element import Element
-from engine.core.evaluation import DuplicateLabelSetError, final_labels
+from engine.core.evaluation import DuplicateLabelSetError, Naming
 from engine.core.vector import Vector
 from rules import query, thresholds
 from rules.errors import RulesError
@@ -65,6 +65,7 @@ def levelled(
     condition: Condition,
     levels: Sequence[Level],
     before: Mapping[Labels, Alert],
+    names: Naming | None = None,
 ) -> Mapping[Labels, Element]:
     """The levels the samples reach, by the labels of the alert each makes.
 
@@ -72,12 +73,13 @@ def levelled(
     Raises DuplicateLabelSetError, as Prometheus does.
     """
     found: dict[Labels, Element] = {}
+    names = names or Naming(rule)
     sieves = [Sieve(level) for level in levels]
     for sample, sieve in product(samples, sieves):
         governance = sieve.governing(sample.labels)
         if not thresholds.breaches(sample.value, condition, governance, firing=True):
             continue
-        labels = final_labels(rule, sample, expand, severity=sieve.level.severity)
+        labels = names.labels(sample, expand, sieve.level.severity)
         if not thresholds.breaches(sample.value, condition, governance, firing=_fires(before.get(labels))):
             continue
         if labels in found:

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from engine.core.alert import Change, Sample, State, TransitionReason
+from engine.core.alert import Alert, Change, Sample, State, TransitionReason
 from rules.labels import Labels
 from tests.core.alarms import alert
 
@@ -51,3 +51,9 @@ def test_what_happened_cannot_be_changed_afterwards(value: object) -> None:
     name = dataclasses.fields(value)[0].name  # type: ignore[arg-type] # each of them is a dataclass
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(value, name, None)
+
+
+def test_an_alert_with_another_value_is_the_same_in_all_else() -> None:
+    fields = {field.name: object() for field in dataclasses.fields(Alert)}
+    one = Alert(**fields)  # type: ignore[arg-type]  # Values of their own, to see that none is left out.
+    assert one.at(2.5) == dataclasses.replace(one, value=2.5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from engine.core.evaluation import (
     LONGEST_GAP,
     DuplicateLabelSetError,
     Evaluation,
+    Naming,
     credit_gap,
     evaluate,
     final_labels,
@@ -99,6 +101,35 @@ def test_samples_are_found_by_the_labels_of_their_alerts() -> None:
     found = labelled(RULE, samples, as_written)
     assert {labels: element.sample for labels, element in found.items()} == dict(zip((WEB, DB), samples, strict=True))
     assert {element.threshold for element in found.values()} == {80.0}
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["team", "host", "severity", "alertname", "x"]), st.sampled_from(["", "a", "{{ a }}"])
+    ),
+    st.lists(st.dictionaries(st.sampled_from(["__name__", "host", "team"]), st.sampled_from("ab")), max_size=6),
+    st.sampled_from([None, "", "critical"]),
+)
+def test_remembered_labels_are_those_that_are_made(
+    labels: dict[str, str], series: list[dict[str, str]], severity: str | None
+) -> None:
+    def expand(text: str, seen: Sample) -> str:
+        return f"{seen.value}" if "{{" in text else text
+
+    declared = replace(RULE, labels=LabelTexts(labels))
+    names = Naming(declared)
+    for value, one in enumerate([*series, *series]):
+        sample = Sample(labels=Labels(one), value=float(value))
+        assert names.labels(sample, expand, severity) == final_labels(declared, sample, expand, severity=severity)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, math.nan, 1.0, 2.0])
+def test_a_firing_alert_has_the_value_of_its_last_sample_to_the_bit(value: float) -> None:
+    for known in (0.0, -0.0, 1.0, math.nan):
+        firing = replace(alert(), labels=WEB, sample_labels=Labels({"host": "web"}), threshold=80.0)
+        before = {WEB: replace(firing, value=known)}
+        after = evaluate(RULE, elements(WEB, value=value), before, NOON).alerts[WEB]
+        assert struct.pack("<d", after.value) == struct.pack("<d", value)
 
 
 @pytest.mark.parametrize(

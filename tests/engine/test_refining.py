@@ -14,8 +14,13 @@ ROWS = (Threshold(id="t", rule_id="r", threshold=2, severity="critical"),)
 RANKS = {"warning": 20, "critical": 30}
 
 
-def test_a_rule_without_rows_is_plain() -> None:
-    assert Refining().refinement(RULE, (), RANKS) is PLAIN
+def test_a_rule_without_rows_is_plain_and_remembers_its_alerts_labels() -> None:
+    refining = Refining()
+    plain = refining.refinement(RULE, (), RANKS)
+    assert replace(plain, names=None, ranks={}) == PLAIN
+    assert refining.refinement(RULE, (), RANKS) is plain
+    refining.keep(["another"])
+    assert refining.refinement(RULE, (), RANKS) is not plain
 
 
 def test_what_has_not_changed_is_not_worked_out_again() -> None:
@@ -38,4 +43,4 @@ def test_a_change_of_the_ranks_the_rows_or_the_rule_is_seen() -> None:
     assert refining.refinement(RULE, (replace(ROWS[0], threshold=3),), RANKS).problems == ()
     cut = replace(RULE, metric_name=None, condition=None, threshold=None, expr="a > b")
     assert [one.field for one in refining.refinement(cut, ROWS, RANKS).problems] == ["thresholds"]
-    assert refining.refinement(RULE, (), RANKS) is PLAIN
+    assert refining.refinement(RULE, (), RANKS).rows == ()
