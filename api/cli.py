@@ -24,8 +24,6 @@ from api.commands import checking, explain, groups, importing, keys, plan, secre
 from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
-    import uvicorn
-
     from engine.setting_texts import Listen
     from engine.settings import Settings
     from engine.store.database import Database
@@ -189,20 +187,6 @@ def run(
     return FAILED if engine.failed.is_set() else 0
 
 
-def _until_asked_twice(configuration: uvicorn.Config, asked: threading.Event) -> uvicorn.Server:
-    """A server that goes on answering after the first signal; the second ends the process at once."""
-    import uvicorn
-
-    class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
-            if asked.is_set():
-                signal.signal(sig, signal.SIG_DFL)
-                signal.raise_signal(sig)
-            asked.set()
-
-    return Server(configuration)
-
-
 def _answer(
     application: Any,
     door: socket.socket,
@@ -216,6 +200,7 @@ def _answer(
     import structlog
     import uvicorn
 
+    from api.patient_server import PatientServer
     from engine import fallback
     from engine.telemetry import version
 
@@ -247,7 +232,7 @@ def _answer(
         callback_notify=look,
         timeout_notify=0,
     )
-    server = _until_asked_twice(configuration, asked)
+    server = PatientServer(configuration, asked)
     log = structlog.get_logger("tocsin")
     log.info("serving", address=_address(door), version=version(), node=settings.node)
     wrong = fallback.problem(settings.fallback_channel, settings.environment)

@@ -124,23 +124,29 @@ class GoTime:
     def _element(self, token: str) -> str:
         if token[0] in ".,":
             return self._fraction(token)
+        return (self._date() | self._clock() | self._zone())[token]
+
+    def _date(self) -> dict[str, str]:
         moment = self.moment
         month, day = _MONTHS[moment.month - 1], _DAYS[moment.weekday()]
-        hour = moment.hour % 12 or 12
-        numbers = {"2006": f"{moment.year:04d}", "06": f"{moment.year % 100:02d}", "002": f"{moment:%j}"}
+        years = {"2006": f"{moment.year:04d}", "06": f"{moment.year % 100:02d}", "002": f"{moment:%j}"}
         days = {"01": f"{moment:%m}", "1": f"{moment.month}", "02": f"{moment:%d}", "2": f"{moment.day}"}
-        clock = {"15": f"{moment:%H}", "03": f"{hour:02d}", "3": f"{hour}", "04": f"{moment:%M}", "05": f"{moment:%S}"}
-        bare = {"4": f"{moment.minute}", "5": f"{moment.second}", "_2": f"{moment.day:2d}"}
-        offset = f"{moment:%z}"[:5]
-        apart = f"{offset[:3]}:{offset[3:]}"
-        named = moment.tzname() or ""
-        names = {"January": month, "Jan": month[:3], "Monday": day, "Mon": day[:3]}
-        zones = {"Z07:00": "Z" if offset == "+0000" else apart, "-07:00": apart, "-0700": offset, "-07": offset[:3]}
-        zones["MST"] = (
-            "UTC" if named.startswith("UTC") and offset == "+0000" else offset if named.startswith("UTC") else named
+        return (
+            years | days | {"_2": f"{moment.day:2d}", "January": month, "Jan": month[:3], "Monday": day, "Mon": day[:3]}
         )
-        halves = {"PM": "PM" if moment.hour >= 12 else "AM", "pm": "pm" if moment.hour >= 12 else "am"}
-        return (numbers | days | clock | bare | names | zones | halves)[token]
+
+    def _clock(self) -> dict[str, str]:
+        moment = self.moment
+        hour, half = moment.hour % 12 or 12, "PM" if moment.hour >= 12 else "AM"
+        hours = {"15": f"{moment:%H}", "03": f"{hour:02d}", "3": f"{hour}", "PM": half, "pm": half.lower()}
+        return hours | {"04": f"{moment:%M}", "4": f"{moment.minute}", "05": f"{moment:%S}", "5": f"{moment.second}"}
+
+    def _zone(self) -> dict[str, str]:
+        offset, named = f"{self.moment:%z}"[:5], self.moment.tzname() or ""
+        apart, is_utc = f"{offset[:3]}:{offset[3:]}", offset == "+0000"
+        bare = "UTC" if is_utc else offset
+        name = bare if named.startswith("UTC") else named
+        return {"Z07:00": "Z" if is_utc else apart, "-07:00": apart, "-0700": offset, "-07": offset[:3], "MST": name}
 
     def _fraction(self, token: str) -> str:
         digits = f"{self.moment.microsecond:06d}000".ljust(len(token) - 1, "0")[: len(token) - 1]

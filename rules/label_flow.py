@@ -17,9 +17,6 @@ _PICKING: Final = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that return some of the series as they are."""
 _ABSENT: Final = frozenset({"absent", "absent_over_time"})
 _UNKNOWN: Final = frozenset({"info"})
-_CALENDAR: Final = frozenset(
-    {"hour", "minute", "month", "year", "day_of_month", "day_of_week", "day_of_year", "days_in_month"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,8 +116,11 @@ def _binary(node: Binary) -> Carried:
         return left.joined(right)
     if is_scalar(node.left) or is_scalar(node.right):
         return right if is_scalar(node.left) else left
-    if node.many is Many.NEITHER:
-        return _matched(node, left, right)
+    return _matched(node, left, right) if node.many is Many.NEITHER else _grouped(node, left, right)
+
+
+def _grouped(node: Binary, left: Carried, right: Carried) -> Carried:
+    """Many series with one: those of the many, and what `group_left` or `group_right` takes from the one."""
     many, one = (left, right) if node.many is Many.LEFT else (right, left)
     missing = [label for label in node.included if not one.may_have(label)]
     because = f"group_{node.many} ({', '.join(node.included)}) takes it from a side that does not have it"
@@ -141,12 +141,16 @@ def _call(node: Call) -> Carried:
         return Carried(only=_asked(given[0]), because=f"{name}() has only the labels that its selector asks for with =")
     if name in _UNKNOWN:
         return ANY
-    if name == "vector" or (name in _CALENDAR and not given):
+    if not given or name == "vector":
         return Carried(only=frozenset(), because=f"{name}() has no labels")
-    inner = carried(next((one for one in given if not isinstance(one, Text) and not is_scalar(one)), given[0]))
+    inner = carried(next(filter(_is_vector, given), given[0]))
     if name in ("label_replace", "label_join"):
         return inner.adding([given[1].value]) if isinstance(given[1], Text) else ANY
     return inner.dropping(["le"], f"{name}() drops it") if name == "histogram_quantile" else inner
+
+
+def _is_vector(node: Tree) -> bool:
+    return not isinstance(node, Text) and not is_scalar(node)
 
 
 def _asked(node: Tree) -> frozenset[str]:

@@ -245,9 +245,8 @@ def _named_in(action: str) -> Iterator[str]:
 
 
 def _missing_for(rule: Rule, expression: Tree) -> Iterator[Finding]:
-    nodes = list(walk(expression))
-    looks_back = any(isinstance(node, Subquery) or (isinstance(node, Selector) and node.span) for node in nodes)
-    if rule.hold or rule.keep_firing_for or looks_back or not any(isinstance(node, Selector) for node in nodes):
+    spans = [node.span for node in walk(expression) if isinstance(node, Selector | Subquery)]
+    if rule.hold or rule.keep_firing_for or not spans or any(spans):
         return
     message = (
         "there is no for, so one sample past the threshold fires at once, a short peak too; give for: 5m, or look at a "
@@ -259,18 +258,22 @@ def _missing_for(rule: Rule, expression: Tree) -> Iterator[Finding]:
 def _short_ranges(expression: Tree, scrape_interval: timedelta | None) -> Iterator[Finding]:
     if scrape_interval is None:
         return
+    every, better = durations.format(scrape_interval), durations.format(4 * scrape_interval)
+    for function, span in _rated(expression):
+        if span < SHORTEST * scrape_interval:
+            message = (
+                f"{function}(…[{durations.format(span)}]) needs two samples in its range and there is one "
+                f"every {every}, so it may answer nothing; give [{better}]"
+            )
+            yield Finding(lint=Lint.SHORT_RANGE, field="expr", message=message)
+
+
+def _rated(expression: Tree) -> Iterator[tuple[str, timedelta]]:
+    """Each function that takes a rate, with the range it looks at."""
     for node in walk(expression):
-        if not isinstance(node, Call) or node.function not in RATES:
-            continue
-        spans = [one.span for one in node.arguments if isinstance(one, Selector) and one.span is not None]
-        for span in spans:
-            if span < SHORTEST * scrape_interval:
-                every, better = durations.format(scrape_interval), durations.format(4 * scrape_interval)
-                message = (
-                    f"{node.function}(…[{durations.format(span)}]) needs two samples in its range and there is one "
-                    f"every {every}, so it may answer nothing; give [{better}]"
-                )
-                yield Finding(lint=Lint.SHORT_RANGE, field="expr", message=message)
+        if isinstance(node, Call) and node.function in RATES:
+            spans = (one.span for one in node.arguments if isinstance(one, Selector))
+            yield from ((node.function, span) for span in spans if span is not None)
 
 
 # --- Prometheus' own series ---

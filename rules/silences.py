@@ -91,25 +91,28 @@ def check(silence: Silence) -> None:
 
     Raises SilenceError naming the field and the fix.
     """
+    _check_matchers(silence)
+    if silence.ends_at <= silence.starts_at:
+        message = f"ends_at {silence.ends_at.isoformat()} is not after starts_at {silence.starts_at.isoformat()}"
+        raise SilenceError(message, field="ends_at")
+
+
+def _check_matchers(silence: Silence) -> None:
     if not silence.matchers:
         raise SilenceError("a silence needs at least one matcher", field="matchers")
+    texts = ", ".join(map(str, silence.matchers))
     if all(matcher.matches({}) for matcher in silence.matchers):
-        texts = ", ".join(str(matcher) for matcher in silence.matchers)
         message = (
             f"{texts} also matches alerts without that label, so it would silence nearly everything; "
             "add a matcher such as alertname=…"
         )
         raise SilenceError(message, field="matchers")
     if not silence.force and all(map(_is_broad, silence.matchers)):
-        texts = ", ".join(str(matcher) for matcher in silence.matchers)
         message = (
             f"{texts} only leaves some alerts out, so it would silence nearly everything; "
             "add a matcher such as alertname=…, or set force when that is meant"
         )
         raise SilenceError(message, field="matchers")
-    if silence.ends_at <= silence.starts_at:
-        message = f"ends_at {silence.ends_at.isoformat()} is not after starts_at {silence.starts_at.isoformat()}"
-        raise SilenceError(message, field="ends_at")
 
 
 def check_reach(silence: Silence, active: Collection[Mapping[str, str]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from operator import add, mul, sub, truediv
 from typing import Final, NamedTuple, assert_never
 
 from rules.promql import FLIPPED
@@ -35,6 +36,7 @@ _COUNT: Final = Range(1.0)
 _ONE: Final = Range(1.0, 1.0)
 _BOOL: Final = Range(0.0, 1.0)
 
+_ARITHMETIC: Final[Mapping[str, Callable[[float, float], float]]] = {"+": add, "-": sub, "*": mul, "/": truediv}
 _AGGREGATES: Final[Mapping[str, Range]] = {
     "count": _COUNT,
     "count_values": _COUNT,
@@ -177,19 +179,12 @@ def _binary(node: Binary) -> Range:
 
 def _computed(operator: str, left: Range, right: Range) -> Range:
     """Interval arithmetic, where rounding cannot leave the interval: each end is computed as Prometheus computes it."""
-    if left.is_empty or right.is_empty:
+    compute = _ARITHMETIC.get(operator)
+    if compute is None or left.is_empty or right.is_empty:
         return ANY
-    match operator:
-        case "+":
-            return _ends(lambda one, other: one + other, left, right)
-        case "-":
-            return _ends(lambda one, other: one - other, left, right)
-        case "*":
-            return _ends(lambda one, other: one * other, left, right)
-        case "/" if right.low > 0 and math.isfinite(right.high):
-            return _ends(lambda one, other: one / other, left, right)
-        case _:
-            return ANY
+    if operator == "/" and not (right.low > 0 and math.isfinite(right.high)):
+        return ANY
+    return _ends(compute, left, right)
 
 
 def _ends(compute: Callable[[float, float], float], left: Range, right: Range) -> Range:

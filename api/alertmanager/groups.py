@@ -54,16 +54,22 @@ def order(every: Iterable[Mapping[str, str]]) -> _Order:
 def _told(
     seen: View, groups: Iterable[OpenGroup], named: Mapping[int, Shown], wanted: Asked, before: _Order
 ) -> Iterator[str]:
-    chosen = []
-    for group in groups:
-        policy = policy_of(seen.definitions, group.route_id)
-        if wanted.hears([seen.receivers.name(policy)]):
-            chosen.append((before(group.labels), seen.receivers.name(policy), group, policy))
-    for _, _, group, policy in sorted(chosen, key=lambda one: one[:2]):
+    for policy, group in _chosen(seen, groups, wanted, before):
         muted_by = [mute.by for mute in by_intervals(policy, seen.definitions.time_intervals, seen.now)]
         members = list({id(named[number]): named[number] for number in group.members if number in named}.values())
         if members and (wanted.muted or not muted_by):
             yield _group(seen, group, policy, sorted(members, key=lambda one: _place(one, before)), muted_by)
+
+
+def _chosen(
+    seen: View, groups: Iterable[OpenGroup], wanted: Asked, before: _Order
+) -> Iterator[tuple[Policy, OpenGroup]]:
+    """Those whose receiver is asked for, in their order: by labels, then by receiver."""
+    found = [(policy_of(seen.definitions, group.route_id), group) for group in groups]
+    placed = [(before(group.labels), seen.receivers.name(policy), policy, group) for policy, group in found]
+    for _, name, policy, group in sorted(placed, key=lambda one: one[:2]):
+        if wanted.hears([name]):
+            yield policy, group
 
 
 def _group(seen: View, group: OpenGroup, policy: Policy, members: Iterable[Shown], muted_by: list[str]) -> str:

@@ -69,14 +69,8 @@ def _posted(content: Mapping[str, Any]) -> Posted:
     comment, created_by = _typed(content, "comment", str), _typed(content, "createdBy", str)
     starts_at, ends_at = _time(content, "startsAt"), _time(content, "endsAt")
     listed = _typed(content, "matchers", list)
-    given = {"comment": comment, "createdBy": created_by, "endsAt": ends_at, "matchers": listed, "startsAt": starts_at}
-    for name, value in given.items():
-        if value is None:
-            raise _missing(name)
-    assert comment is not None
-    assert created_by is not None
-    assert ends_at is not None
-    assert starts_at is not None
+    comment, created_by = _given(comment, "comment"), _given(created_by, "createdBy")
+    ends_at, listed, starts_at = _given(ends_at, "endsAt"), _given(listed, "matchers"), _given(starts_at, "startsAt")
     if not listed:
         raise SchemaError("matchers in body should have at least 1 items", code=_TOO_FEW, status=422)
     return Posted(
@@ -89,19 +83,25 @@ def _posted(content: Mapping[str, Any]) -> Posted:
     )
 
 
+def _given(value: T | None, name: str) -> T:
+    if value is None:
+        raise _missing(name)
+    return value
+
+
 def _matcher(place: int, item: object) -> Matcher:
     where = f"matchers.{place}"
     if not isinstance(item, dict):
         raise SchemaError(f"{where} must be an object, not {kind(item)}")
     is_regex, is_equal = _typed(item, "isRegex", bool, where), _typed(item, "isEqual", bool, where)
     name, value = _typed(item, "name", str, where), _typed(item, "value", str, where)
-    for field, content in (("isRegex", is_regex), ("name", name), ("value", value)):
-        if content is None:
-            raise _missing(f"{where}.{field}")
-    assert name is not None
-    assert value is not None
+    is_regex, name, value = (
+        _given(is_regex, f"{where}.isRegex"),
+        _given(name, f"{where}.name"),
+        _given(value, f"{where}.value"),
+    )
     try:
-        return Matcher(name, _OPERATORS[bool(is_regex), is_equal is not False], value)
+        return Matcher(name, _OPERATORS[is_regex, is_equal is not False], value)
     except MatcherError as error:
         raise MatcherError(f"invalid label matcher {place}: {error.message}") from error
 

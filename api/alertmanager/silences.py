@@ -103,20 +103,18 @@ def _wrong(posted: Posted, before: Silence | None, now: datetime) -> Response | 
 
 
 def _stored(connection: Connection, posted: Posted, before: Silence | None, author: str | None, now: datetime) -> str:
-    fresh = Silence(
+    said = Silence(
         id=posted.id,
         matchers=posted.matchers,
         starts_at=posted.starts_at,
         ends_at=posted.ends_at,
         created_by=posted.created_by if author is None else author,
         comment=posted.comment,
-        time_intervals=() if before is None else before.time_intervals,
-        until_resolved=before is not None and before.until_resolved,
         # Alertmanager takes matchers that only leave some out, and its tools are not to be told otherwise.
         force=True,
-        team="" if before is None else before.team,
-        origin="api" if before is None else before.origin,
+        origin="api",
     )
+    fresh = said if before is None else _with_the_unsaid(said, before)
     check(fresh)
     if before is not None and can_become(before, fresh, now):
         return store.put(connection, fresh).id
@@ -124,6 +122,12 @@ def _stored(connection: Connection, posted: Posted, before: Silence | None, auth
         store.put(connection, expired(before, now))
     anew = replace(fresh, id=str(uuid4()), starts_at=max(fresh.starts_at, now), origin="api")
     return store.put(connection, anew).id
+
+
+def _with_the_unsaid(silence: Silence, before: Silence) -> Silence:
+    """What Alertmanager has no word for stays as it was."""
+    unsaid = {name: getattr(before, name) for name in ("time_intervals", "until_resolved", "team", "origin")}
+    return replace(silence, **unsaid)
 
 
 def _missing(silence_id: str) -> Response:

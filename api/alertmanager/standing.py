@@ -78,20 +78,22 @@ class View:
         """Those of these alerts that are asked for, with what keeps each quiet. Of equal labels the first to fire is shown."""
         one_route = () if self._is_routed else self.receivers.of("", {})
         found: dict[str, Shown] = {}
-        external = self.service.settings.external_labels
-        for row in rows:
-            labels: Mapping[str, str] = orjson.loads(row.labels)
-            if external and row.source != EXTERNAL:
-                labels = outward(Labels(labels), row.source, external)
-                row = row._replace(labels=orjson.dumps(dict(labels)).decode())  # noqa: PLW2901 - as it is known outside
-            if not asked.fits(labels):
-                continue
+        for row, labels in filter(lambda one: asked.fits(one[1]), map(self._outward, rows)):
             receivers = one_route or self.receivers.of(row.source, labels)
             twin = found.get(row.fingerprint)
             if asked.hears(receivers) and (twin is None or row.starts_at < twin.row.starts_at):
                 found[row.fingerprint] = Shown(row, labels, receivers)
         self._mute(found.values())
         return [one for one in found.values() if asked.shows(silenced=_silenced(one), inhibited=bool(one.inhibitors))]
+
+    def _outward(self, row: FiringRow) -> tuple[FiringRow, Mapping[str, str]]:
+        """The alert as it is known outside, with its labels."""
+        labels: Mapping[str, str] = orjson.loads(row.labels)
+        external = self.service.settings.external_labels
+        if not external or row.source == EXTERNAL:
+            return row, labels
+        labels = outward(Labels(labels), row.source, external)
+        return row._replace(labels=orjson.dumps(dict(labels)).decode()), labels
 
     def write(self, one: Shown, *, muted_by: Collection[str] = ()) -> str:
         """The alert as JSON; `muted_by` are the intervals that mute the group it is shown in."""

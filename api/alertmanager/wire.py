@@ -120,10 +120,13 @@ def _texts(raw: msgspec.Raw, field: str) -> dict[str, str] | None:
     pairs = _loaded(raw)
     if not isinstance(pairs, dict):
         raise PostError(f"{field} must be an object of texts, not {kind(pairs)}", Fault.SHAPE)
-    for name, value in pairs.items():
-        if not (isinstance(value, str) or value is None):
-            raise PostError(f"{field}.{name[:80]} must be a text, not {kind(value)}", Fault.SHAPE)
-    return {name: value or "" for name, value in pairs.items()}
+    return {name: _text(value, f"{field}.{name[:80]}") for name, value in pairs.items()}
+
+
+def _text(value: object, field: str) -> str:
+    if not (isinstance(value, str) or value is None):
+        raise PostError(f"{field} must be a text, not {kind(value)}", Fault.SHAPE)
+    return value or ""
 
 
 def _loaded(raw: msgspec.Raw) -> Any:
@@ -181,17 +184,21 @@ def parse_time(value: object, field: str) -> datetime | None:
         raise PostError(f"{field} must be a time as text, not {kind(value)}", Fault.SHAPE)
     if not value:
         return _EPOCH
-    found = _TIME.fullmatch(value.replace(" ", "T") if _SORTABLE.fullmatch(value) else value)
-    try:
-        moment = None if found is None else _moment(found)
-    except (ValueError, OverflowError):
-        moment = None
+    moment = _moment(value)
     if moment is None:
         raise PostError(f"{field} {value[:80]!r} is no time; write it like 2026-11-28T12:00:00Z", Fault.SHAPE)
     return None if moment == _ZERO else moment
 
 
-def _moment(found: re.Match[str]) -> datetime:
+def _moment(text: str) -> datetime | None:
+    found = _TIME.fullmatch(text.replace(" ", "T") if _SORTABLE.fullmatch(text) else text)
+    try:
+        return None if found is None else _placed(found)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _placed(found: re.Match[str]) -> datetime:
     date, minute, second, fraction, _, sign, hours, minutes = found.groups()
     plain = datetime.fromisoformat(f"{date}T{minute}:{second or '00'}.{(fraction or '0')[:6]:0<6}")
     if sign is None:

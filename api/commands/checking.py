@@ -95,9 +95,9 @@ def _chosen(named: Sequence[str], skipped: Sequence[str]) -> Collection[Lint]:
     from rules.lints import Lint
 
     known = {str(one): one for one in Lint}
-    for name in (*named, *skipped):
-        if name not in known and (name not in (ALL, NONE) or name in skipped):
-            raise UsageError(f"there is no lint {name!r}; known are {', '.join(known)}; or all, or none")
+    unknown = sorted((set(named) - known.keys() - {ALL, NONE}) | (set(skipped) - known.keys()))
+    if unknown:
+        raise UsageError(f"there is no lint {unknown[0]!r}; known are {', '.join(known)}; or all, or none")
     wanted = set(known) if not named or ALL in named else set(named) - {NONE}
     return frozenset(known[name] for name in wanted - set(skipped))
 

@@ -168,18 +168,17 @@ def show_silence(answer: Fields, output: Format) -> None:
     result: Any = answer.get("result") if answer.get("dry_run") else answer
     silence: Fields = result if isinstance(result, dict) else {}
 
-    def people() -> None:
-        would = "would cover" if answer.get("dry_run") else "covers"
-        count = silence.get("matched_alerts")
-        named = "" if answer.get("dry_run") else f" {words.plain(silence.get('id'))}"
-        alerts = "alert" if count == 1 else "alerts"
-        say(f"silence{named} {would} {count} {alerts} now, {_extent(silence)}")
-        if silence.get("replaces"):
-            note(f"this is a silence of its own: {words.plain(silence['replaces'])} was ended")
-        if silence.get("note") and count:
-            note(words.printable(str(silence["note"])))
+    show(answer, output, lambda: _tell(silence, made=not answer.get("dry_run")))
 
-    show(answer, output, people)
+
+def _tell(silence: Fields, *, made: bool) -> None:
+    count = silence.get("matched_alerts")
+    covers = f"silence {words.plain(silence.get('id'))} covers" if made else "silence would cover"
+    say(f"{covers} {count} {'alert' if count == 1 else 'alerts'} now, {_extent(silence)}")
+    if silence.get("replaces"):
+        note(f"this is a silence of its own: {words.plain(silence['replaces'])} was ended")
+    if silence.get("note") and count:
+        note(words.printable(str(silence["note"])))
 
 
 def _extent(silence: Fields) -> str:

@@ -59,8 +59,12 @@ def run_tests(
         done = [(suite, _run(suite, wanted, program, diff=diff)) for suite in _loaded(files)]
         if junit is not None:
             _write(junit, done)
-        if any(suite.flawed or any(one.failures for one in outcomes) for suite, outcomes in done):
+        if any(suite.flawed or _has_failed(outcomes) for suite, outcomes in done):
             raise typer.Exit(failures.FAILED)
+
+
+def _has_failed(outcomes: Iterable[Outcome]) -> bool:
+    return any(outcome.failures for outcome in outcomes)
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -88,16 +92,11 @@ def _loaded(files: Iterable[Path]) -> Iterator[Suite]:
 
 def _run(suite: Suite, wanted: Sequence[re.Pattern[str]], program: Path, *, diff: bool) -> list[Outcome]:
     """Run a file's tests and tell of each as it ends, in the order of the file."""
-    from api.commands.output import note, say
-    from api.commands.words import printable
+    from api.commands.output import say
     from engine import rule_tests
     from engine.private_prometheus import PrometheusStartError
 
-    say(printable(str(suite.file)))
-    for pattern in suite.unmatched:
-        note(f"  warning: no file matches {printable(pattern)!r} of rule_files")
-    for flaw in suite.flaws:
-        say(f"  {printable(str(flaw))}")
+    _introduce(suite)
     if suite.flawed:
         return []
     tests = [test for test in suite.declared.tests if not wanted or any(one.search(test.name) for one in wanted)]
@@ -111,6 +110,17 @@ def _run(suite: Suite, wanted: Sequence[re.Pattern[str]], program: Path, *, diff
             raise CommandError(f"{program} does not start: {error}") from error
     say(f"  {_count(outcomes)}")
     return outcomes
+
+
+def _introduce(suite: Suite) -> None:
+    from api.commands.output import note, say
+    from api.commands.words import printable
+
+    say(printable(str(suite.file)))
+    for pattern in suite.unmatched:
+        note(f"  warning: no file matches {printable(pattern)!r} of rule_files")
+    for flaw in suite.flaws:
+        say(f"  {printable(str(flaw))}")
 
 
 def _count(outcomes: Sequence[Outcome]) -> str:

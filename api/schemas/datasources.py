@@ -84,15 +84,7 @@ class DatasourceIn(Input):
         Raises RulesError when there is no stored secret to keep, and for a text that looks sealed.
         """
         tls = {entry: _word(value) for entry, value in self.tls.items()}
-        given = {
-            "urls": enumerate(self.urls),
-            "auth": self.auth.items(),
-            "headers": self.headers.items(),
-            "tls": tls.items(),
-        }
-        for column, texts in given.items():
-            for field, text in _entries(column, texts):
-                custody.refuse_sealed(field, text)
+        self._refuse_sealed(tls)
         stands = before or Datasource(name=name, origin="api")
         stored = [_clear(url, environment) for url in stands.urls]
         urls = tuple(_kept_url(place, url, stored) for place, url in enumerate(self.urls))
@@ -108,6 +100,17 @@ class DatasourceIn(Input):
             tls=_kept("tls", tls, stands.tls if same else {}),
             team=self.team,
         )
+
+    def _refuse_sealed(self, tls: Mapping[TlsEntry, str]) -> None:
+        given: Mapping[str, Iterable[tuple[Any, str]]] = {
+            "urls": enumerate(self.urls),
+            "auth": self.auth.items(),
+            "headers": self.headers.items(),
+            "tls": tls.items(),
+        }
+        for column, texts in given.items():
+            for field, text in _entries(column, texts):
+                custody.refuse_sealed(field, text)
 
 
 class ServerOut(Output):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,12 +57,17 @@ def values(text: str) -> tuple[Run, ...]:
         item = _ITEM.fullmatch(word[0])
         if item is None:
             raise _refused(word[0], word.start())
-        length = int(item["blanks"] or 1) if item["blank"] else int(item["more"] or 0) + 1
-        if not item["blank"]:
-            first = None if item["stale"] else float(item["first"])
-            found.append(Run(begin=at, length=length, first=first, step=float(item["step"] or 0)))
-        at += length
+        if item["blank"]:
+            at += int(item["blanks"] or 1)
+        else:
+            found.append(_run(item, at))
+            at += found[-1].length
     return tuple(found)
+
+
+def _run(item: re.Match[str], begin: int) -> Run:
+    first = None if item["stale"] else float(item["first"])
+    return Run(begin=begin, length=int(item["more"] or 0) + 1, first=first, step=float(item["step"] or 0))
 
 
 def _refused(word: str, position: int) -> SeriesError:
@@ -77,17 +82,29 @@ def labels(text: str) -> Labels:
     """The labels of one series, the name as `__name__`. Raises SeriesError for all else, matchers like `!=` too."""
     head = _HEAD.match(text)
     assert head is not None, "it matches nothing at all, too"
-    pairs = [(METRIC_NAME, head["name"])] if head["name"] else []
     at = head.end()
-    while head["open"] and (pair := _PAIR.match(text, at)):
+    pairs = [(METRIC_NAME, head["name"])] if head["name"] else []
+    for pair in _pairs(text, head):
         pairs.append(_pair(pair))
         at = pair.end()
     if not (_CLOSED if head["open"] else _OVER).fullmatch(text, at) or not text.strip():
         raise SeriesError(f'{text[:80]!r} is no series; write it as name{{label="value"}}', position=at)
-    twice = next((name for name, times in Counter(name for name, _ in pairs).items() if times > 1), None)
-    if twice is not None:
-        raise SeriesError(f"{twice!r} is given twice; keep one of them", position=0)
+    _check_once(name for name, _ in pairs)
     return Labels(pairs)
+
+
+def _check_once(names: Iterable[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise SeriesError(f"{name!r} is given twice; keep one of them", position=0)
+
+
+def _pairs(text: str, head: re.Match[str]) -> Iterator[re.Match[str]]:
+    """What stands between the braces, where there are any."""
+    at = head.end()
+    while head["open"] and (found := _PAIR.match(text, at)):
+        yield found
+        at = found.end()
 
 
 def _pair(found: re.Match[str]) -> tuple[str, str]:
