@@ -244,6 +244,8 @@ def _current(rule: Rule, element: Element, known: Alert) -> Alert:
         return known if same else known.at(sample.value)
     return replace(
         known,
+        # A clock that was set back has taken the time it held: it is counted from here on, not from when that comes again.
+        active_at=min(known.active_at, slot) if known.state is State.PENDING else known.active_at,
         value=sample.value,
         sample_labels=sample.labels,
         keep_firing_since=None,
@@ -257,7 +259,7 @@ def _current(rule: Rule, element: Element, known: Alert) -> Alert:
 def _unseen(rule: Rule, known: Alert, slot: datetime) -> Alert:
     if known.state is State.PENDING or rule.keep_firing_for <= timedelta(0):
         return _ended(known, slot)
-    since = known.keep_firing_since or slot
+    since = min(known.keep_firing_since or slot, slot)
     if slot - since >= rule.keep_firing_for:
         return _ended(known, slot)
     kept = replace(known, keep_firing_since=since)
@@ -269,10 +271,15 @@ def _held(alert: Alert, hold: timedelta, slot: datetime) -> Alert:
     long_enough = slot - alert.active_at >= hold
     if alert.state is State.PENDING and long_enough:
         return replace(alert, state=State.FIRING, fired_at=slot)
-    if alert.state is State.FIRING and not long_enough:
+    if alert.state is State.FIRING and not long_enough and not _is_before_its_time(alert, slot):
         # `for` was raised under a firing alert: it has to earn its firing again (P: …ResetToPendingOnHoldDurationIncrease).
         return replace(alert, state=State.PENDING, fired_at=None, keep_firing_since=None)
     return alert
+
+
+def _is_before_its_time(alert: Alert, slot: datetime) -> bool:
+    """Whether the clock was set back to before it fired, so that how long it has held says nothing."""
+    return alert.fired_at is not None and slot < alert.fired_at
 
 
 def _ended(alert: Alert, slot: datetime) -> Alert:

@@ -302,6 +302,31 @@ def test_time_in_which_nobody_evaluated_is_no_evidence(state: State, gap: timede
     assert credited[WEB] == replace(alert(1, state, labels=WEB), active_at=active_at)
 
 
+@pytest.mark.parametrize("back", [MINUTE, 5 * HOUR], ids=["by less than it held", "by hours"])
+def test_a_clock_that_is_set_back_ends_no_firing_alert(back: timedelta) -> None:
+    pending = evaluate(rule(3), elements(WEB), {}, NOON).alerts
+    firing = evaluate(rule(3), elements(WEB), pending, NOON + 3 * MINUTE).alerts
+    assert firing[WEB].state is State.FIRING
+    after = evaluate(rule(3), elements(WEB), firing, NOON + 3 * MINUTE - back)
+    assert after.alerts == firing
+    assert after.changes == ()
+
+
+def test_a_clock_that_is_set_back_delays_a_pending_alert_by_no_more_than_its_hold() -> None:
+    pending = evaluate(rule(3), elements(WEB), {}, NOON).alerts
+    again = evaluate(rule(3), elements(WEB), pending, NOON - 5 * HOUR).alerts
+    assert again[WEB].active_at == NOON - 5 * HOUR
+    assert evaluate(rule(3), elements(WEB), again, NOON - 5 * HOUR + 3 * MINUTE).alerts[WEB].state is State.FIRING
+
+
+def test_a_clock_that_is_set_back_keeps_an_alert_firing_for_no_longer_than_it_should() -> None:
+    kept = replace(alert(1, labels=WEB), keep_firing_since=NOON)
+    lingering = replace(rule(0), keep_firing_for=MINUTE)
+    after = evaluate(lingering, {}, {WEB: kept}, NOON - 5 * HOUR).alerts
+    assert after[WEB].keep_firing_since == NOON - 5 * HOUR
+    assert evaluate(lingering, {}, after, NOON - 5 * HOUR + MINUTE).alerts == {}
+
+
 def test_a_gap_never_makes_an_alert_active_in_the_future() -> None:
     credited = credit_gap({WEB: alert(1, State.PENDING, labels=WEB)}, 5 * MINUTE, NOON + MINUTE)
     assert credited[WEB].active_at == NOON + MINUTE
