@@ -244,8 +244,6 @@ def _current(rule: Rule, element: Element, known: Alert) -> Alert:
         return known if same else known.at(sample.value)
     return replace(
         known,
-        # A clock that was set back has taken the time it held: it is counted from here on, not from when that comes again.
-        active_at=min(known.active_at, slot) if known.state is State.PENDING else known.active_at,
         value=sample.value,
         sample_labels=sample.labels,
         keep_firing_since=None,
@@ -268,6 +266,9 @@ def _unseen(rule: Rule, known: Alert, slot: datetime) -> Alert:
 
 
 def _held(alert: Alert, hold: timedelta, slot: datetime) -> Alert:
+    if alert.state is State.PENDING and slot < alert.active_at:
+        # A clock that was set back has taken the time it held: it is counted from here on, not from when that comes again.
+        alert = replace(alert, active_at=slot)
     long_enough = slot - alert.active_at >= hold
     if alert.state is State.PENDING and long_enough:
         return replace(alert, state=State.FIRING, fired_at=slot)
