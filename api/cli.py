@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Protocol, Typ
 
 import typer
 
-from api.commands import checking, explain, groups, importing, keys, plan, secrets, testing
+from api.commands import checking, comparing, explain, groups, importing, keys, plan, secrets, testing
 from api.commands.options import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -363,6 +363,7 @@ def _migrated() -> Iterator[Database]:
 app.add_typer(keys.commands(_migrated), name="keys")
 app.add_typer(importing.import_commands(_migrated, lambda: _settings().environment), name="import")
 app.add_typer(importing.export_commands(_migrated, lambda: _settings().environment), name="export")
+comparing.add(app, _migrated, _settings)
 app.add_typer(secrets.commands(_migrated, lambda: _settings().environment.secret_keys), name="secrets")
 
 

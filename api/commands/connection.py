@@ -82,9 +82,10 @@ class Connection:
         *,
         parameters: Parameters = (),
         within: timedelta = ANSWER_WITHIN,
+        root: str = "/api/v1",
     ) -> Answer:
-        """One exchange, over within this span."""
-        address = f"{self.url}/api/v1{path}" + (f"?{urlencode(parameters)}" if parameters else "")
+        """One exchange, over within this span; `root` is where the path begins."""
+        address = f"{self.url}{root}{path}" + (f"?{urlencode(parameters)}" if parameters else "")
         content = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         try:
@@ -123,6 +124,11 @@ class Connection:
 def connect(url: str | None = None) -> Connection:
     """The Tocsin at this address, else at TOCSIN_URL, else on this machine. Raises UsageError when it is no address."""
     return connection(os.environ, url)
+
+
+def stranger(url: str) -> Connection:
+    """Another program at this address: TOCSIN_API_KEY is no business of its. Raises UsageError when it is no address."""
+    return connection({name: os.environ[name] for name in BUNDLES if name in os.environ}, url)
 
 
 def connection(environment: Mapping[str, str], url: str | None = None) -> Connection:
