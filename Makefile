@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help runtime venv demo test lint check bench faults fuzz timelines lock upgrade clean
+.PHONY: help runtime venv demo test lint check bench faults fuzz timelines mutants lock upgrade clean
 
 help: ## List these commands
 	@echo "make ..."
@@ -53,6 +53,9 @@ fuzz: venv ## Look for inputs that break the API or a parser; some minutes, othe
 
 timelines: venv ## Look for a random timeline that breaks a promise of who hears what; some minutes, others each time
 	@$(BIN)/python -m pytest tests/timelines/test_machine.py --hypothesis-profile=fuzz $(ARGS)
+
+mutants: venv ## Break what decides who hears what, one break at a time, and name the tests that notice; an hour
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 lock: venv ## Pin what pyproject.toml asks for in requirements/, with hashes
 	@sh deploy/setup/lock.sh $(BIN)/python

@@ -18,7 +18,7 @@ from engine.core.facts import Facts
 from engine.core.flush import Flush, Group, Target, flush
 from engine.core.grouping import next_flush, this_flush
 from engine.core.muting import by_intervals
-from engine.core.notifying import Decision, Told
+from engine.core.notifying import Decision, Told, arrived_without
 from engine.decisions import entries
 from engine.muting import Look, Muting
 from engine.publishing import Publishing
@@ -359,13 +359,11 @@ def _keep(connection: Connection, cases: Sequence[_Case]) -> None:
     """Write what counts as told from now on."""
     flushes.save_decided(connection, {case.group.id: case.changed for case in cases})
     for case in cases:
-        for target, standing in case.standings.items():
-            decision = case.decided.decisions.get(target)
-            if decision is not None and not decision.reason.sends:
-                # An end that is never told (send_resolved is off) must not come back as "told" when a later message dies.
-                forgotten = standing.decided.firing - decision.told.firing
-                if forgotten & standing.delivered.firing:
-                    groups.forget_delivered(connection, case.group.id, target, standing.delivered, forgotten)
+        for target, decision in case.decided.decisions.items():
+            standing = case.standings.get(target, Standing())
+            arrived = arrived_without(standing.decided, standing.delivered, decision)
+            if arrived != standing.delivered:
+                groups.correct_delivered(connection, case.group.id, target, arrived)
 
 
 def _last(standing: Standing | None) -> tuple[object, str]:

@@ -106,6 +106,18 @@ def decide(told: Told, standing: Standing, terms: Terms, now: datetime) -> Decis
     return _decision(_reason(case), case)
 
 
+def arrived_without(decided: Told, delivered: Told, decision: Decision) -> Told:
+    """What counts as delivered after a decision, as far as no message is to make it so; `decided` is what was so before.
+
+    An end that is never told (send_resolved is off) must not come back as "told" when a later message dies. What the end of a
+    mute was no reason to tell (notify_on_unmute is never) counts as told, and nothing is missing that should be sent again.
+    """
+    if decision.reason.sends:
+        return delivered
+    forgotten, unsaid = decided.firing - decision.told.firing, decision.told.firing - decided.firing
+    return replace(delivered, firing=(delivered.firing - forgotten) | unsaid)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Case:
     """One channel at one flush, and what the rows of the table ask of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -240,12 +240,9 @@ def roll_back(connection: Connection, group_id: int, target: Target, again_at: d
     connection.execute(update(alert_groups).where(alert_groups.c.id == group_id).values(flush_at=scheduled))
 
 
-def forget_delivered(
-    connection: Connection, group_id: int, target: Target, delivered: Told, forgotten: Collection[int]
-) -> None:
-    """Take these alerts out of what has arrived as firing."""
-    left = replace(delivered, firing=delivered.firing - frozenset(forgotten))
-    connection.execute(_of(group_id, target).values(delivered=told_to_json(left)))
+def correct_delivered(connection: Connection, group_id: int, target: Target, delivered: Told) -> None:
+    """Write what has arrived where no message made the difference."""
+    connection.execute(_of(group_id, target).values(delivered=told_to_json(delivered)))
 
 
 def muted_to_json(mutes: Mutes) -> dict[str, Any]:

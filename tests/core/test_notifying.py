@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.notifying import Decision, Reason, Standing, Terms, Told, decide
+from engine.core.notifying import Decision, Reason, Standing, Terms, Told, arrived_without, decide
 from rules.routing import NotifyOnUnmute
 from tests.core.alarms import MINUTE, NOON, SECOND
 
@@ -386,3 +386,18 @@ def test_what_a_dead_message_should_have_told_is_told_by_the_next_flush(
         assert again.reason.sends
         assert again.firing == died.decision.firing
         assert ended <= again.resolved
+
+
+@pytest.mark.parametrize(
+    ("told", "reason", "arrived"),
+    [
+        pytest.param({1, 3}, Reason.UNMUTED_UNSENT, {1, 3}, id="what no mute's end was to tell counts as delivered"),
+        pytest.param({1}, Reason.ALREADY_TOLD, {1}, id="what never arrived does not"),
+        pytest.param(set(), Reason.RESOLVED_UNSENT, set(), id="an end that is never told is forgotten"),
+        pytest.param({1, 2, 3}, Reason.NEW_ALERTS, {1}, id="a message is what makes it so"),
+    ],
+)
+def test_what_counts_as_delivered_though_no_message_says_it(told: set[int], reason: Reason, arrived: set[int]) -> None:
+    decided, delivered = Told(firing=frozenset(told & {1, 2}) | {1}), Told(firing=frozenset({1}))
+    decision = Decision(reason=reason, told=Told(firing=frozenset(told)))
+    assert arrived_without(decided, delivered, decision) == Told(firing=frozenset(arrived))

@@ -115,8 +115,10 @@ def overdue(
             if channel not in SILENT and labels in known.firing and age > late:
                 wrong.append(f"{channel} was not told the end of {labels} in {age:g} seconds")
         elif not stand.muted:
+            told = labels in known.firing
             # An edit of the routes may put off the first word on an alert, but no repeat.
-            waited = min(stable, now - known.last[labels].at) - REPEAT_INTERVAL if labels in known.firing else age
+            waited = min(stable, now - known.last[labels].at) if told else age
+            waited -= REPEAT_INTERVAL if told or stand.patient else 0
             if waited > _TOLD_WITHIN:
                 wrong.append(f"{channel} has been waiting to be told of {labels} for {waited:g} seconds")
     return wrong

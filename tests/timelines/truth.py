@@ -14,7 +14,7 @@ from typing import Final
 from rules.inhibition import InhibitRule, inhibits
 from rules.labels import Labels
 from rules.matchers import parse_matcher
-from rules.routing import Policy, Route, Tree, build
+from rules.routing import NotifyOnUnmute, Policy, Route, Tree, build
 from rules.silences import Silence, covering, holding
 from rules.time_intervals import DayTime, Period, TimeInterval, contains, next_change
 from tests.scenarios.world import START
@@ -24,11 +24,15 @@ RESOLVE_TIMEOUT: Final = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """Where one alert stands with one channel: whether it fires, is routed there, and what mutes it on every way there."""
+    """Where one alert stands with one channel: whether it fires, is routed there, and is muted on every way there.
+
+    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`).
+    """
 
     firing: bool
     routed: bool
     muted: bool
+    patient: bool
 
 
 @dataclass(slots=True)
@@ -88,7 +92,8 @@ class Truth:
         """Where the alert stands with the channel now."""
         ways = [policy for policy in self.tree.match(labels) if channel in policy.channels]
         muted = self.muted_everywhere(labels) or all(self._quiet(policy) for policy in ways)
-        return Stand(firing=labels in self.fires, routed=bool(ways), muted=bool(ways) and muted)
+        patient = any(policy.notify_on_unmute is NotifyOnUnmute.NEVER for policy in ways)
+        return Stand(firing=labels in self.fires, routed=bool(ways), muted=bool(ways) and muted, patient=patient)
 
     def muted_everywhere(self, labels: Labels) -> bool:
         """Whether a silence covers it or another alert inhibits it."""
@@ -158,6 +163,7 @@ TREES: Final[tuple[tuple[Route, ...], ...]] = (
     (replace(ROOT, channels=("pager",)), SLOW),
     (ROOT, replace(SLOW, mute_time_intervals=()), replace(DOWN, group_by=("...",))),
     (ROOT, replace(DOWN, group_by=(), active_time_intervals=("night",)), replace(HOST, continue_=True)),
+    (replace(ROOT, notify_on_unmute=NotifyOnUnmute.NEVER), replace(DOWN, group_by=("host",))),
     (replace(ROOT, group_by=("host",)), replace(DOWN, continue_=True, mute_time_intervals=("night",)), REST),
 )
 """Trees to change between; routes of one id are the same route, edited. None of them tells a channel of one alert by two ways."""

@@ -35,6 +35,15 @@ def hook(**words: object) -> Configuration:
 
 
 SCENARIOS: Final = (
+    scenario(
+        "max_alerts leaves the last ones out of a message, and their ends are told all the same",
+        at(0, push(A, B, C)),
+        at(2, resolve(C)),
+        at(4, resolve(A, B)),
+        expect=[told(1, A, B), told(3, A, B), told(5, resolved=[A, B])],
+        until=8.5,
+        configuration=hook(max_alerts=2),
+    ),
     scenario("one alert is told after group_wait, and only once", at(0, push(A)), expect=[told(1, A)], until=8),
     scenario(
         "what comes within group_wait shares the first message",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from tests.timelines.language import (
@@ -43,6 +44,20 @@ def inhibiting(*rules: Inhibit, repeat: float | None = None, **channel: object) 
 
 
 SCENARIOS: Final[tuple[Scenario, ...]] = (
+    scenario(
+        "always: the end of an inhibition is no news all the same",
+        at(0, push(SLOW)),
+        at(1.5, push(DOWN)),
+        at(4.2, resolve(DOWN)),
+        expect=[told(1, SLOW), told(2.5, DOWN, channel=SOURCES), told(4.5, resolved=[DOWN], channel=SOURCES)],
+        until=8.5,
+        configuration=replace(
+            inhibiting(),
+            route=Route(
+                notify_on_unmute="always", routes=(Route(matchers=('severity="critical"',), channels=(SOURCES,)),)
+            ),
+        ),
+    ),
     scenario(
         "a source that fires keeps its target quiet",
         at(0, push(DOWN, SLOW)),

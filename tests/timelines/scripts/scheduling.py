@@ -8,17 +8,19 @@ from tests.timelines.language import (
     HOOK,
     Channel,
     Configuration,
+    Configure,
     Differs,
     Interval,
     Route,
     alert,
     at,
+    between,
     push,
     resolve,
     scenario,
     told,
 )
-from tests.timelines.scripts.sections import RESOLVED_MUTED
+from tests.timelines.scripts.sections import OUTLIVES, RESOLVED_MUTED, UNMUTED
 
 A, B = alert("Down", host="a"), alert("Down", host="b")
 ALWAYS, NEVER = Interval(), Interval(never=True)
@@ -37,6 +39,36 @@ def active(*intervals: Interval) -> Configuration:
 
 
 SCENARIOS: Final = (
+    scenario(
+        "always: an interval that is over is told of, though all was told before",
+        at(0, push(A)),
+        expect=[told(1, A), told(5, A)],
+        until=8.5,
+        configuration=Configuration(
+            route=Route(active_time_intervals=("day",), notify_on_unmute="always"),
+            time_intervals={"day": Interval(ends=2, starts=4)},
+        ),
+        alertmanager=Differs(section=UNMUTED, expect=(told(1, A),)),
+    ),
+    scenario(
+        "a mute interval that an edit ends over what it kept back",
+        at(0, push(A)),
+        at(3.2, Configure(muted(NEVER))),
+        expect=[told(5, A)],
+        until=8.5,
+        configuration=muted(ALWAYS),
+        # A reload makes the group anew, and an alert that has waited is told at once.
+        alertmanager=Differs(section=OUTLIVES, expect=(between(3, 4, firing=[A]),)),
+    ),
+    scenario(
+        "a mute interval that an edit begins",
+        at(0, push(A)),
+        at(2, Configure(muted(ALWAYS))),
+        at(2.5, push(B)),
+        expect=[told(1, A)],
+        until=6.5,
+        configuration=muted(NEVER),
+    ),
     scenario(
         "within a mute interval nothing is told",
         at(0, push(A)),

@@ -6,6 +6,7 @@ from typing import Final
 
 RESOLVED_MUTED: Final = "An alert that was told and resolves while it is muted sends its resolve"
 STAYS_TOLD: Final = "What was told and is muted stays told"
+UNMUTED: Final = "When a silence or an interval ends over a firing alert, it is told"
 INHIBITION_ENDS: Final = "When an inhibition ends, only what was never told is told"
 REPEAT: Final = "`repeat_interval` means what it says"
 OUTLIVES: Final = "Alerts and timers outlive a restart and a reload"

@@ -19,12 +19,45 @@ from tests.timelines.language import (
     silence,
     told,
 )
-from tests.timelines.scripts.sections import RESOLVED_MUTED, STAYS_TOLD
+from tests.timelines.scripts.sections import RESOLVED_MUTED, STAYS_TOLD, UNMUTED
 
 A, B, C = (alert("Down", host=host) for host in "abc")
 REPEATING = Configuration(route=Route(repeat_interval=5))
 
+
+def on_unmute(word: str, repeat: float | None = None) -> Configuration:
+    """The scenario's route tells what a mute has let go as this word of `notify_on_unmute` says."""
+    return Configuration(route=Route(notify_on_unmute=word, repeat_interval=repeat))
+
+
 SCENARIOS: Final = (
+    scenario(
+        "always: a silence that ends over what was told is told again",
+        at(0, push(A)),
+        at(1.5, silence("known", 'host="a"', ends=4)),
+        expect=[told(1, A), told(5, A)],
+        until=8.5,
+        configuration=on_unmute("always"),
+        alertmanager=Differs(section=UNMUTED, expect=(told(1, A),)),
+    ),
+    scenario(
+        "never: what a silence kept back is told by the next repeat, and so is its end",
+        at(0, silence("known", 'host="a"', ends=4), push(A)),
+        at(11.5, resolve(A)),
+        expect=[told(11, A), told(13, resolved=[A])],
+        until=14.5,
+        configuration=on_unmute("never", repeat=5),
+        alertmanager=Differs(section=UNMUTED, expect=(told(5, A), told(11, A), told(13, resolved=[A]))),
+    ),
+    scenario(
+        "never: what a silence kept back is told with the news of another",
+        at(0, silence("known", 'host="b"', ends=4), push(A, B)),
+        at(5.5, push(C)),
+        expect=[told(1, A), told(7, A, B, C)],
+        until=8.5,
+        configuration=on_unmute("never"),
+        alertmanager=Differs(section=UNMUTED, expect=(told(1, A), told(5, A, B), told(7, A, B, C))),
+    ),
     scenario(
         "a silence keeps back what it covers",
         at(0, silence("known", 'host="a"'), push(A)),

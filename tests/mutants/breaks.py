@@ -1,0 +1,159 @@
+"""Named ways to break what decides who hears what and when: each a line of the code and what it is made to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """What is broken, in which file, and the text that is there and that takes its place; the text stands there once."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+NOTIFYING: Final = "engine/core/notifying.py"
+FLUSH: Final = "engine/core/flush.py"
+GROUPING: Final = "engine/core/grouping.py"
+MUTING: Final = "engine/core/muting.py"
+
+BREAKS: Final = (
+    Break(
+        "a repeat that was missed while inhibited is made up for",
+        NOTIFYING,
+        "return self._overdue and bool(heard) and heard <= self.standing.inhibited_before",
+        "return False and bool(heard)",
+    ),
+    Break(
+        "an end within a mute is told to nobody",
+        NOTIFYING,
+        "(self.standing.resolved - self.standing.resolved_muted) | (ended & self.told.firing)",
+        "(self.standing.resolved - self.standing.resolved_muted) | (ended & frozenset())",
+    ),
+    Break(
+        "what was told and is muted is no longer told",
+        NOTIFYING,
+        "return self.standing.firing | (self.told.firing & self.standing.muted)",
+        "return self.standing.firing",
+    ),
+    Break("repeats never come", NOTIFYING, "return bool(self.told.firing) and not early", "return False and not early"),
+    Break(
+        "a repeat is an interval late",
+        NOTIFYING,
+        "self.now - self.told.at < self.terms.repeat_interval",
+        "self.now - self.told.at <= self.terms.repeat_interval",
+    ),
+    Break("a new alert is no news", NOTIFYING, "    if case.new:\n", "    if case.new and not case.told.firing:\n"),
+    Break(
+        "notify_on_unmute always is as needed",
+        NOTIFYING,
+        "return self.released if self.terms",
+        "return frozenset() if self.terms",
+    ),
+    Break(
+        "notify_on_unmute never is as needed",
+        NOTIFYING,
+        "return self.untold - self.released if self._never",
+        "return self.untold if self._never",
+    ),
+    Break(
+        "send_resolved false tells ends in other news",
+        NOTIFYING,
+        "shown = case.resolved if case.terms.send_resolved else frozenset[int]()",
+        "shown = case.resolved",
+    ),
+    Break(
+        "an end of several is no news",
+        NOTIFYING,
+        "if not (self.terms.send_resolved and self.told.firing):",
+        "if self.told.firing:",
+    ),
+    Break(
+        "a channel the route no longer names hears no end",
+        NOTIFYING,
+        "resolved=told.firing)\n",
+        "resolved=frozenset())\n",
+    ),
+    Break(
+        "who was muted before is forgotten", FLUSH, "muted_before=frozenset(group.muted)", "muted_before=frozenset()"
+    ),
+    Break(
+        "who was inhibited before counts as silenced",
+        FLUSH,
+        "if all(kind.by_alert for kind, _ in muters)",
+        "if not muters",
+    ),
+    Break("the ended stay in the group", FLUSH, "leaving=standing.resolved,", "leaving=frozenset(),"),
+    Break(
+        "a group that is all muted is flushed no more", FLUSH, "if staying else None", "if standing.firing else None"
+    ),
+    Break("group_wait is not waited for", GROUPING, "return now + policy.group_wait\n", "return now\n"),
+    Break(
+        "old alerts wait for group_wait again", GROUPING, "return fired_at + policy.group_wait < now", "return False"
+    ),
+    Break(
+        "a flush that is late shifts those after it",
+        GROUPING,
+        "return this_flush(scheduled, group_interval, now) + group_interval",
+        "return now + group_interval",
+    ),
+    Break(
+        "only the first of several routes is taken",
+        "rules/routing.py",
+        "return tuple(_match(self.root, labels))",
+        "return tuple(_match(self.root, labels))[:1]",
+    ),
+    Break(
+        "an interval no route is outside of",
+        MUTING,
+        "return [] if len(known) < len(names) or",
+        "return [] if len(known) <= len(names) or",
+    ),
+    Break("a mute interval is never on", MUTING, "if contains(one, now)]\n", "if not one.name]\n"),
+    Break(
+        "silences mute nobody",
+        MUTING,
+        "for silence, mute in quiet if silence.covers(alert.labels)",
+        "for silence, mute in quiet if not silence.id",
+    ),
+    Break(
+        "alerts that are both source and target inhibit each other",
+        "engine/core/inhibiting.py",
+        "live = one_sided or ({} if is_source(rule, target) else two_sided)",
+        "live = one_sided or two_sided",
+    ),
+    Break(
+        "one source of several that ends lets the target go",
+        "engine/core/inhibiting.py",
+        "            del heap[values][number]\n            if not heap[values]:\n",
+        "            heap[values].clear()\n            if not heap[values]:\n",
+    ),
+    Break(
+        "an alert that fires again is put where the new group_by says, too",
+        "engine/intake.py",
+        "return placement if labels is None else replace(placement, labels=labels)",
+        "return placement",
+    ),
+    Break(
+        "who moves waits for the later repeat",
+        "engine/core/moving.py",
+        "at = None if told.at is None or at is None else min(told.at, at)",
+        "at = told.at",
+    ),
+    Break(
+        "who moves is told again",
+        "engine/core/moving.py",
+        "return Told(firing=told.firing | {alert_id}, resolved",
+        "return Told(firing=told.firing, resolved",
+    ),
+    Break(
+        "a restart ends what nobody could post",
+        "engine/core/posting.py",
+        "return max(expiry.ends_at, heard_since + asked) + lag",
+        "return expiry.ends_at + lag",
+    ),
+)
