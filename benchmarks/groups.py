@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.posts import FIRST, KEY, Target
+from engine.core.posting import Post
+from rules.labels import Labels
 from tests.peers.alertmanager_server import AlertmanagerServer
 from tests.peers.engine_process import EngineProcess
+from tests.scenarios.world import World
 from tests.servers import Request, Response, ScriptedServer
 
 HEADING: Final = "Deciding who hears what"
@@ -30,6 +33,12 @@ GROUP_WAIT: Final = 90
 GROUP_INTERVAL: Final = 90
 """Seconds: a round of flushes, and the posts before the first, have to be over within."""
 SYSTEMS: Final = ("Alertmanager", "Tocsin")
+NOTHING_NEW: Final = "a flush with nothing new"
+STEADY_HOUR: Final = "an hour with nothing new, flushes every 5 minutes"
+FIVE_MINUTES: Final = """
+    UPDATE routes SET channels = '["log"]', group_by = '["service"]', group_wait_seconds = 90, group_interval_seconds = 300,
+    repeat_interval_seconds = 86400
+"""
 WITHOUT_SENDER: Final = "evaluator,dispatcher,api"
 LATEST: Final = 600.0
 
@@ -81,6 +90,8 @@ def measure(alerts: int, inhibited: int, folder: Path) -> dict[str, Costs]:
         _steady(pair, alerts, costs)
         for system, target in pair.targets.items():
             costs[system].memory = _peak(target.pid)
+    costs["Tocsin"].spent[STEADY_HOUR] = _hour(alerts, folder)
+    costs["Alertmanager"].spent[STEADY_HOUR] = 12 * costs["Alertmanager"].spent[NOTHING_NEW]
     (folder / "inhibited").mkdir()
     with _pair(folder / "inhibited", inhibit_rules=INHIBIT_RULES) as pair:
         before = pair.cpu()
@@ -114,12 +125,37 @@ def _first_round(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
 
 def _steady(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
     """Rounds of flushes in which there is nothing to tell: alone, under silences, and right after a new one."""
-    _round(pair, "a flush with nothing new", alerts, costs, rounds=2)
+    _round(pair, "the flush after the first message", alerts, costs, rounds=1)
+    _round(pair, NOTHING_NEW, alerts, costs, rounds=2)
     for number in range(SILENCES):
         _silence(pair, f"elsewhere-{number}")
     _round(pair, f"the same under {SILENCES:,} silences", alerts, costs, rounds=2)
     _silence(pair, "elsewhere-after-all")
     _round(pair, "the same right after one more silence", alerts, costs, rounds=1)
+
+
+def _hour(alerts: int, folder: Path) -> float:
+    """CPU microseconds per alert of an hour in which nothing happens but a flush of each group every five minutes.
+
+    All loops of the engine, on a clock that jumps to what is due next; Prometheus and the webhook are no real ones.
+    """
+    world = World(f"sqlite:///{folder}/hour.db", {"TOCSIN_ROLES": "dispatcher,sender,api"})
+    world.sql(FIVE_MINUTES)
+    for start in range(0, alerts, FIRST):
+        posts = [_post_of(number, world.clock.moment) for number in range(start, min(start + FIRST, alerts))]
+        world.service.posting.receive(posts, world.clock.moment)
+    settled = timedelta(minutes=12).total_seconds()
+    world.until(settled)
+    begun = time.process_time()
+    world.until(settled + timedelta(hours=1).total_seconds())
+    used = time.process_time() - begun
+    world.service.stop()
+    return _micro(used, alerts)
+
+
+def _post_of(number: int, now: datetime) -> Post:
+    said: Any = _alert(number, "")
+    return Post(labels=Labels(said["labels"]), annotations=said["annotations"], ends_at=now + timedelta(hours=9))
 
 
 def _round(pair: Pair, name: str, alerts: int, costs: Mapping[str, Costs], *, rounds: int) -> None:
@@ -285,7 +321,9 @@ SECTION: Final = """\
 {alerts} firing alerts in {groups} groups are posted to Tocsin and to a real Alertmanager, and each of them tells every
 group once. What Tocsin sends is left to another process, so its deciding ends with the messages committed to the outbox;
 Alertmanager decides and sends in one. Then nothing changes, and every group is flushed each {interval} s: alone, under
-{silences} silences that cover none of the alerts, and right after one more. In a second run {inhibited} alerts meet {rules}
+{silences} silences that cover none of the alerts, and right after one more. The hour is played by Tocsin in one process on
+a clock that jumps to what is due next, its auditor and all other loops included; Alertmanager's is twelve of its flushes
+with nothing new. In a second run {inhibited} alerts meet {rules}
 inhibit rules. CPU is that of the whole process per alert; Tocsin keeps every alert, group and decision in its database
 (SQLite), Alertmanager in memory.
 

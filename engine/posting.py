@@ -23,7 +23,7 @@ from engine.store.door import Connection
 from engine.telemetry import Metrics
 from rules.routing import Tree
 
-CHUNK: Final = 100
+CHUNK: Final = 250
 """Alerts written in one transaction."""
 RENEWED_AT_ONCE: Final = 500
 RENEW_EVERY: Final = timedelta(seconds=10)

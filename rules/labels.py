@@ -14,6 +14,10 @@ SEVERITY: Final = "severity"
 
 _FNV_OFFSET: Final = 14695981039346656037
 _FNV_PRIME: Final = 1099511628211
+_DIGEST: Final = 0xFFFFFFFFFFFFFFFF
+_LANE: Final = 128
+"""Bits: a digest times the prime has 105."""
+_FEW: Final = 8
 _SEPARATOR: Final = b"\xff"
 
 
@@ -94,12 +98,12 @@ class Labels(Mapping[str, str]):
     def fingerprint(self) -> str:
         """Prometheus' FNV-1a 64 fingerprint, 16 hex digits: the public name, as amtool shows it.
 
-        Costs ~0.1 µs per byte when it is first asked for; name_all makes those of many at once for a quarter of that.
+        Costs ~0.1 µs per byte when it is first asked for; give_fingerprints makes those of many at once for a quarter of that.
         """
         if self._fingerprint is None:
             digest = _FNV_OFFSET
             for byte in self.canonical():
-                digest = ((digest ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
+                digest = ((digest ^ byte) * _FNV_PRIME) & _DIGEST
             self._fingerprint = f"{digest:016x}"
         return self._fingerprint
 
@@ -125,6 +129,43 @@ class LabelTexts(Labels):
         self._pairs = {name: texts[name] for name in sorted(texts)}
         for name, text in self._pairs.items():
             _check_utf8(name, text)
+
+
+def give_fingerprints(many: Iterable[Labels]) -> None:
+    """Work out the fingerprints of all of these at once; afterwards each knows its own. Of a few each may do so itself.
+
+    The digests lie side by side in one long integer, 128 bits apart, so that one multiplication does a step of all of them.
+    The longest texts lie lowest, and what is through is cut off at the top.
+    """
+    waiting = sorted(
+        ((labels.canonical(), labels) for labels in many if labels._fingerprint is None), key=_length, reverse=True
+    )
+    if len(waiting) < _FEW:
+        return
+    lengths = [len(text) for text, _ in waiting]
+    width, going = lengths[0], len(waiting)
+    columns = b"".join(text.ljust(width) for text, _ in waiting)
+    ones = _side_by_side(b"\x01" * going)
+    digests, low = ones * _FNV_OFFSET, ones * _DIGEST
+    for place in range(width + 1):
+        while going and lengths[going - 1] == place:
+            going -= 1
+            waiting[going][1]._fingerprint = f"{digests >> (_LANE * going):016x}"
+            cut = (1 << (_LANE * going)) - 1
+            digests, low = digests & cut, low & cut
+        step = _side_by_side(columns[place : going * width : width])
+        digests = ((digests ^ step) * _FNV_PRIME) & low
+
+
+def _length(one: tuple[bytes, Labels]) -> int:
+    return len(one[0])
+
+
+def _side_by_side(column: bytes) -> int:
+    """One byte in each lane."""
+    lanes = bytearray(len(column) * _LANE // 8)
+    lanes[:: _LANE // 8] = column
+    return int.from_bytes(lanes, "little")
 
 
 def _check_utf8(name: str, value: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from engine.core.posting import EXTERNAL
 from engine.store.json_text import loads
 from engine.store.tables import alert_rules, alerts
 from engine.store.upsert import insert
-from rules.labels import Labels
+from rules.labels import Labels, give_fingerprints
 
 Identity = tuple[str, str]
 """An alert's source and the key of its labels."""
@@ -116,9 +116,22 @@ def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, in
     }
     columns["episode"] = case((again, alerts.c.episode + 1), else_=alerts.c.episode)
     upserting = statement.on_conflict_do_update(index_elements=["source", "key"], set_=columns)
-    rows = [_row(change) for change in changes]
-    made = connection.execute(upserting.returning(alerts.c.source, alerts.c.key, alerts.c.id), rows)
-    return {(source, key): number for source, key, number in made}
+    give_fingerprints(change.alert.labels for change in changes)
+    connection.execute(upserting, [_row(change) for change in changes])
+    # Asked for afterwards: that is quicker than having hundreds of rows returned.
+    keys: dict[str, list[str]] = {}
+    for change in changes:
+        keys.setdefault(change.alert.source, []).append(change.alert.labels.key())
+    return {
+        found: number for source, of_source in keys.items() for found, number in _numbers(connection, source, of_source)
+    }
+
+
+def _numbers(connection: Connection, source: str, keys: Sequence[str]) -> Iterator[tuple[Identity, int]]:
+    for start in range(0, len(keys), 500):
+        chosen = alerts.c.source == source, alerts.c.key.in_(keys[start : start + 500])
+        for key, number in connection.execute(select(alerts.c.key, alerts.c.id).where(*chosen)):
+            yield (source, key), number
 
 
 def touch(connection: Connection, touched: Sequence[Alert]) -> None:

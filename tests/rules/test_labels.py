@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rules.errors import LabelError
-from rules.labels import Labels, LabelTexts
+from rules.labels import Labels, LabelTexts, give_fingerprints
 
 PAIRS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=5)
 READABLE = st.dictionaries(
@@ -122,3 +122,15 @@ def test_the_labels_of_a_rule_keep_an_empty_text_and_equal_labels_without_one() 
     assert LabelTexts({"a": "1"}) == Labels({"a": "1"})
     with pytest.raises(LabelError):
         LabelTexts({"\ud800": ""})
+
+
+@given(st.lists(READABLE, max_size=20))
+def test_fingerprints_made_together_are_those_made_one_by_one(many: list[dict[str, str]]) -> None:
+    together = [Labels(pairs) for pairs in many]
+    give_fingerprints(together)
+    give_fingerprints(together)
+    assert [labels.fingerprint() for labels in together] == [Labels(pairs).fingerprint() for pairs in many]
+
+
+def test_a_fingerprint_that_was_kept_is_not_worked_out_again() -> None:
+    assert Labels.known({"a": "1"}, "0123456789abcdef").fingerprint() == "0123456789abcdef"
