@@ -85,6 +85,7 @@ class Muting:
     external: Labels = NONE
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _firing: dict[int, Labels] = field(default_factory=dict)
+    _seen: str = ""
     _sources: Sources = field(default_factory=lambda: Sources(()))
     _silences: _Silences = field(default_factory=lambda: _Silences(()))
 
@@ -159,7 +160,10 @@ class Muting:
             self._sources.add(number, labels)
 
     def _follow(self, connection: Connection) -> None:
-        firing = alert_rows.firing(connection)
+        seen = alert_rows.firing(connection)
+        if seen == self._seen:
+            return
+        firing = frozenset(map(int, seen.split(","))) if seen else frozenset[int]()
         begun = alert_rows.identities(connection, firing - self._firing.keys())
         for number in self._firing.keys() - firing:
             del self._firing[number]
@@ -168,6 +172,7 @@ class Muting:
             labels = outward(own, source, self.external)
             self._firing[number] = labels
             self._sources.add(number, labels)
+        self._seen = seen
 
 
 def _higher(connection: Connection, alerts: Mapping[int, Alert], definitions: Definitions) -> Mapping[int, int]:
