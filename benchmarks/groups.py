@@ -29,7 +29,7 @@ HEADING: Final = "Deciding who hears what"
 SILENCES: Final = 1000
 INHIBIT_RULES: Final = 100
 PER_GROUP: Final = 10
-GROUP_WAIT: Final = 90
+GROUP_WAIT: Final = 180
 GROUP_INTERVAL: Final = 90
 """Seconds: a round of flushes, and the posts before the first, have to be over within."""
 SYSTEMS: Final = ("Alertmanager", "Tocsin")
