@@ -121,6 +121,8 @@ def _first_round(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
     _until(lambda: len(pair.receiver.told["Alertmanager"]) >= groups, "Alertmanager's webhooks")
     sent = pair.targets["Alertmanager"].cpu()
     costs["Alertmanager"].spent["deciding and sending"] = _micro(sent - posted["Alertmanager"], alerts)
+    for system, until in (("Tocsin", decided), ("Alertmanager", sent)):
+        costs[system].spent["all of that"] = _micro(until - before[system], alerts)
 
 
 def _steady(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
