@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from benchmarks.posts import FIRST, KEY, Target
 from engine.core.posting import Post
+from engine.store.types import to_microseconds
 from rules.labels import Labels
 from tests.peers.alertmanager_server import AlertmanagerServer
 from tests.peers.engine_process import EngineProcess
@@ -29,12 +31,14 @@ HEADING: Final = "Deciding who hears what"
 SILENCES: Final = 1000
 INHIBIT_RULES: Final = 100
 PER_GROUP: Final = 10
-GROUP_WAIT: Final = 180
-GROUP_INTERVAL: Final = 90
+GROUP_WAIT: Final = 120
+GROUP_INTERVAL: Final = 60
 """Seconds: a round of flushes, and the posts before the first, have to be over within."""
 SYSTEMS: Final = ("Alertmanager", "Tocsin")
 NOTHING_NEW: Final = "a flush with nothing new"
 STEADY_HOUR: Final = "an hour with nothing new, flushes every 5 minutes"
+IN_THE_HOUR: Final = 20_000
+"""Alerts; what is done once a second or so weighs less with more of them."""
 FIVE_MINUTES: Final = """
     UPDATE routes SET channels = '["log"]', group_by = '["service"]', group_wait_seconds = 90, group_interval_seconds = 300,
     repeat_interval_seconds = 86400
@@ -71,6 +75,7 @@ class Pair:
     engine: EngineProcess
     receiver: Receiver
     targets: Mapping[str, Target]
+    database: Path
 
     def cpu(self) -> dict[str, float]:
         return {system: target.cpu() for system, target in self.targets.items()}
@@ -90,7 +95,7 @@ def measure(alerts: int, inhibited: int, folder: Path) -> dict[str, Costs]:
         _steady(pair, alerts, costs)
         for system, target in pair.targets.items():
             costs[system].memory = _peak(target.pid)
-    costs["Tocsin"].spent[STEADY_HOUR] = _hour(alerts, folder)
+    costs["Tocsin"].spent[STEADY_HOUR] = _hour(min(alerts, IN_THE_HOUR), folder)
     costs["Alertmanager"].spent[STEADY_HOUR] = 12 * costs["Alertmanager"].spent[NOTHING_NEW]
     (folder / "inhibited").mkdir()
     with _pair(folder / "inhibited", inhibit_rules=INHIBIT_RULES) as pair:
@@ -128,11 +133,11 @@ def _first_round(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
 def _steady(pair: Pair, alerts: int, costs: Mapping[str, Costs]) -> None:
     """Rounds of flushes in which there is nothing to tell: alone, under silences, and right after a new one."""
     _round(pair, "the flush after the first message", alerts, costs, rounds=1)
-    _round(pair, NOTHING_NEW, alerts, costs, rounds=2)
-    for number in range(SILENCES):
-        _silence(pair, f"elsewhere-{number}")
-    _round(pair, f"the same under {SILENCES:,} silences", alerts, costs, rounds=2)
-    _silence(pair, "elsewhere-after-all")
+    _round(pair, NOTHING_NEW, alerts, costs, rounds=1)
+    _silence(pair, [f"elsewhere-{number}" for number in range(SILENCES)])
+    time.sleep(GROUP_INTERVAL)  # In which everybody looks at them once.
+    _round(pair, f"the same under {SILENCES:,} silences", alerts, costs, rounds=1)
+    _silence(pair, ["elsewhere-after-all"])
     _round(pair, "the same right after one more silence", alerts, costs, rounds=1)
 
 
@@ -187,7 +192,13 @@ def _pair(folder: Path, *, inhibit_rules: int) -> Iterator[Pair]:
                 "Alertmanager": Target("Alertmanager", alertmanager.url, alertmanager.pid),
                 "Tocsin": Target("Tocsin", engine.url, engine.pid, "/alertmanager"),
             }
-            yield Pair(alertmanager=alertmanager, engine=engine, receiver=receiver, targets=targets)
+            yield Pair(
+                alertmanager=alertmanager,
+                engine=engine,
+                receiver=receiver,
+                targets=targets,
+                database=folder / "tocsin.db",
+            )
 
 
 def _file(url: str, inhibit_rules: int) -> dict[str, Any]:
@@ -223,19 +234,24 @@ def _inhibit_rules(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _silence(pair: Pair, instance: str) -> None:
-    matchers = [{"name": "instance", "value": instance}]
-    pair.engine.post("/api/v1/silences", {"matchers": matchers, "duration": "1h", "comment": "elsewhere"})
+def _silence(pair: Pair, instances: Sequence[str]) -> None:
+    """Silence each of these: here by rows, for by REST each would first be held against all alerts there are."""
     now = datetime.now(UTC)
-    pair.alertmanager.silence(
-        {
-            "matchers": [{**one, "isRegex": False, "isEqual": True} for one in matchers],
-            "startsAt": now.isoformat(),
-            "endsAt": (now + timedelta(hours=1)).isoformat(),
-            "createdBy": "benchmark",
-            "comment": "elsewhere",
-        }
-    )
+    ends = now + timedelta(hours=1)
+    columns = "INSERT INTO silences (matchers, starts_at, ends_at, comment) VALUES (?, ?, ?, 'elsewhere')"
+    with closing(sqlite3.connect(pair.database, timeout=30)) as shell, shell:
+        rows = [(json.dumps([f'instance="{one}"']), to_microseconds(now), to_microseconds(ends)) for one in instances]
+        shell.executemany(columns, rows)
+    for one in instances:
+        pair.alertmanager.silence(
+            {
+                "matchers": [{"name": "instance", "value": one, "isRegex": False, "isEqual": True}],
+                "startsAt": now.isoformat(),
+                "endsAt": ends.isoformat(),
+                "createdBy": "benchmark",
+                "comment": "elsewhere",
+            }
+        )
 
 
 def _post(pair: Pair, alerts: int) -> None:
@@ -311,6 +327,7 @@ def section(found: Mapping[str, Costs], where: Sequence[str], command: str, *, a
         silences=f"{SILENCES:,}",
         rules=INHIBIT_RULES,
         interval=GROUP_INTERVAL,
+        hourly=f"{IN_THE_HOUR:,}",
         table=table(found),
         where="\n".join(f"- {line}" for line in where),
         command=command,
@@ -323,13 +340,17 @@ SECTION: Final = """\
 {alerts} firing alerts in {groups} groups are posted to Tocsin and to a real Alertmanager, and each of them tells every
 group once. What Tocsin sends is left to another process, so its deciding ends with the messages committed to the outbox;
 Alertmanager decides and sends in one. Then nothing changes, and every group is flushed each {interval} s: alone, under
-{silences} silences that cover none of the alerts, and right after one more. The hour is played by Tocsin in one process on
-a clock that jumps to what is due next, its auditor and all other loops included; Alertmanager's is twelve of its flushes
-with nothing new. In a second run {inhibited} alerts meet {rules}
-inhibit rules. CPU is that of the whole process per alert; Tocsin keeps every alert, group and decision in its database
-(SQLite), Alertmanager in memory.
+{silences} silences that cover none of the alerts, and right after one more. The hour is played by Tocsin, with {hourly} alerts
+at most, in one process on a clock that jumps to what is due next, its auditor and all other loops included; Alertmanager's is
+twelve of its flushes with nothing new. In a second run {inhibited} alerts meet {rules} inhibit rules. CPU is that of the whole
+process per alert; Tocsin keeps every alert, group and decision in its database (SQLite), Alertmanager in memory.
 
 {table}
+
+Where nothing happens, Tocsin does least: it compares what stands with what the last flush found, and silences are found by what
+they demand. Where something happens, it costs more: an alert that is taken in is a row of its own, a membership, an end and two
+rows of the ledger, in five tables with fourteen indexes, and a decision is a message, a mark of what counts as told and a row
+of the ledger more. That is the price of a restart that loses nothing and of a question that is answered a month later.
 
 {where}
 - Command: `{command}`
