@@ -13,7 +13,7 @@ BIN = $(VENV)/bin
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help runtime venv demo test lint check bench faults fuzz timelines mutants lock upgrade clean
+.PHONY: help runtime venv demo test lint check bench faults fuzz timelines mutants messages lock upgrade clean
 
 help: ## List these commands
 	@echo "make ..."
@@ -56,6 +56,9 @@ timelines: venv ## Look for a random timeline that breaks a promise of who hears
 
 mutants: venv ## Break what decides who hears what, one break at a time, and name the tests that notice; an hour
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+messages: venv ## Write docs/messages: what each kind of channel is sent, with pictures by Chromium
+	@$(BIN)/python -m tests.shown
 
 lock: venv ## Pin what pyproject.toml asks for in requirements/, with hashes
 	@sh deploy/setup/lock.sh $(BIN)/python

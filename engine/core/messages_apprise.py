@@ -12,11 +12,11 @@ from engine.core.messages_text import (
     SHOWN_ALERTS,
     clean,
     description,
+    gist,
     headline,
     measured,
     one_line,
     own_labels,
-    shared_headline,
     title,
     told_once,
     unshown,
@@ -57,12 +57,12 @@ def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> str:
 
 def message(facts: Facts, head: str, text: str, short: str = "") -> bytes:
     """The payload of this title and text; `short` is all that a pocket's screen gets, by default the title and its headline."""
-    told = shared_headline(facts)
+    told = gist(facts)
     line = short or (f"{head}: {told}" if told else head)
     body = {
-        "title": quiet(one_line(head, TITLE_LIMIT)),
-        "body": quiet(clean(text) or one_line(head, TITLE_LIMIT)),
-        "short": quiet(one_line(line, SHORT_LIMIT)),
+        "title": one_line(quiet(head), TITLE_LIMIT),
+        "body": quiet(clean(text)) or one_line(quiet(head), TITLE_LIMIT),
+        "short": one_line(quiet(line), SHORT_LIMIT),
         "type": "failure" if facts.firing else "success",
     }
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()

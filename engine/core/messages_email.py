@@ -39,6 +39,11 @@ _COLOURS: Final = {
     Level.WARNING: "#c75b00",
     Level.INFO: "#1f6f9f",
 }
+_DARK: Final = (
+    "@media (prefers-color-scheme: dark){.p{background:#12161d!important;color:#e4e8ef!important}"
+    ".c{background:#1a202a!important}.d{color:#9aa5b5!important}.l{border-color:#313a48!important}"
+    ".b{color:#7db4f5!important;border-color:#3d4756!important}}"
+)
 _RESOLVED: Final = "#2f7d32"
 _FONT: Final = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _NONE: Final[Mapping[str, str]] = {}
@@ -81,38 +86,52 @@ def _text_block(alert: AlertFacts, told: frozenset[str], external_url: str) -> s
 
 
 def html(facts: Facts) -> str:
-    """The whole message in HTML with inline styles only, one column of at most 640 pixels; every text escaped."""
+    """The whole message in HTML, one column of at most 640 pixels, every text escaped.
+
+    Styles stand in the elements, for programs that drop style sheets; the sheet only turns them dark where that is wanted.
+    """
     told = told_once(facts)
     blocks = "".join(_html_block(alert, told, facts.external_url) for alert in facts.alerts[:SHOWN_ALERTS])
     notes = [unshown(facts, SHOWN_ALERTS), *(one_line(note, 300) for note in facts.notes[:5])]
-    asides = "".join(f'<p style="margin:12px 16px;color:#555">{escape(note)}</p>' for note in notes if note)
+    asides = "".join(f'<p class="d" style="margin:12px 16px;color:#555">{escape(note)}</p>' for note in notes if note)
     address = front_page(facts)
     head = escape(title(facts))
     linked = f'<a href="{escape(address)}" style="color:#fff;text-decoration:none">{head}</a>' if address else head
     return (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{head}</title></head>"
-        f'<body style="margin:0;padding:12px;background:#f4f4f4;{_FONT};font-size:16px;line-height:1.45;color:#222">'
-        '<div style="max-width:640px;margin:0 auto;background:#fff;border-radius:6px;overflow:hidden">'
+        '<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark">'
+        f"<title>{head}</title><style>{_DARK}</style></head>"
+        f'<body class="p" style="margin:0;padding:12px;background:#f4f4f4;{_FONT};font-size:16px;line-height:1.45;color:#222">'
+        '<div class="c" style="max-width:640px;margin:0 auto;background:#fff;border-radius:6px;overflow:hidden">'
         f'<div style="background:{_colour(facts)};color:#fff;padding:14px 16px;font-size:18px;font-weight:600;'
         f'word-break:break-word">{linked}</div>{blocks}{asides}'
-        f'<p style="margin:12px 16px;color:#777;font-size:13px">{escape(_closing(facts))}</p>'
+        f'<p class="d" style="margin:12px 16px;color:#777;font-size:13px">{escape(_closing(facts))}</p>'
         "</div></body></html>\n"
     )
 
 
 def _html_block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:
+    """One alert: how it is and what it says, which it is, how much and since when, and where to go as buttons for a thumb."""
     colour = _COLOURS[level(alert.labels.get("severity", ""))] if alert.status == "firing" else _RESOLVED
+    badge = (
+        f'<span style="background:{colour};color:#fff;border-radius:4px;padding:1px 6px;font-size:12px;font-weight:700">'
+        f"{alert.status.upper()}</span>"
+    )
+    buttons = " ".join(
+        f'<a class="b" href="{escape(address)}" style="display:inline-block;margin:8px 4px 0 0;padding:5px 12px;'
+        f'border:1px solid #c9ced6;border-radius:6px;color:#0b57b0;text-decoration:none;font-size:14px">{words}</a>'
+        for words, address in links(alert, external_url).items()
+    )
     lines = [
-        f'<strong style="color:{colour}">{alert.status.upper()}</strong> <strong>{escape(headline(alert))}</strong>',
+        f"{badge} <strong>{escape(headline(alert))}</strong>",
         escape(description(alert)),
-        f'<span style="color:#555;font-size:14px">{escape(own_labels(alert, told))}</span>',
-        escape(measured(alert)),
-        " · ".join(f'<a href="{escape(address)}">{words}</a>' for words, address in links(alert, external_url).items()),
+        f'<span class="d" style="color:#555;font-size:14px">{escape(own_labels(alert, told))}</span>',
+        f'<span style="font-size:14px">{escape(measured(alert))}</span>',
+        buttons,
     ]
     inner = "<br>\n".join(line for line in lines if line)
-    return f'<div style="padding:12px 16px;border-bottom:1px solid #e5e5e5;word-break:break-word">{inner}</div>\n'
+    return f'<div class="l" style="padding:14px 16px;border-bottom:1px solid #e5e5e5;word-break:break-word">{inner}</div>\n'
 
 
 def _colour(facts: Facts) -> str:

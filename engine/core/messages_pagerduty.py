@@ -14,12 +14,12 @@ from engine.core.facts import AlertFacts, Facts
 from engine.core.messages_text import (
     clean,
     common_labels,
+    gist,
     level,
     links,
     number,
     one_line,
     rfc3339,
-    shared_headline,
     title,
     web_address,
     worst_severity,
@@ -73,7 +73,7 @@ def event(facts: Facts, custom_details: Json, texts: Mapping[str, str] = _NONE) 
 
 def _payload(facts: Facts, custom_details: Json) -> Json:
     shared = common_labels(facts) | dict(facts.group_labels)
-    told = shared_headline(facts)
+    told = gist(facts)
     pairs: Json = {
         "summary": one_line(f"{title(facts)}: {told}" if told else title(facts), 1024),
         "source": _first(shared, "instance", "host", "hostname", "node", "pod", "service", "job") or "tocsin",

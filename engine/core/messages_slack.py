@@ -22,6 +22,7 @@ from engine.core.messages_text import (
     capped,
     description,
     front_page,
+    gist,
     headline,
     level,
     links,
@@ -29,7 +30,6 @@ from engine.core.messages_text import (
     number,
     one_line,
     own_labels,
-    shared_headline,
     title,
     told_once,
     unshown,
@@ -40,6 +40,7 @@ from rules.labels import ALERTNAME, SEVERITY
 
 _TEXT_LIMIT: Final = 7_500
 """Characters of an attachment's text after escaping; Slack folds and finally cuts beyond 8,000."""
+_NOTES_LIMIT: Final = 3_000
 _FIELDS: Final = 10
 _COLOURS: Final = {Level.CRITICAL: "danger", Level.ERROR: "danger", Level.WARNING: "warning", Level.INFO: "#3AA3E3"}
 _MARKS: Final = {Level.CRITICAL: "🔴", Level.ERROR: "🔴", Level.WARNING: "🟠", Level.INFO: "🔵"}
@@ -72,7 +73,8 @@ def payload(facts: Facts, texts: Mapping[str, str] = _NONE) -> Json:
     own = {name: let_go(text, _LIMITS.get(name, 3000)) for name, text in texts.items()}
     if "text" in own:
         attachment = {name: value for name, value in attachment.items() if name != "fields"}
-        own["text"] = "\n".join(part for part in (own["text"], *_notes(facts)) if part)
+        notes = "\n".join(_notes(facts))
+        own["text"] = "\n".join(part for part in (let_go(texts["text"], _TEXT_LIMIT - len(notes)), notes) if part)
     attachment |= {name: text for name, text in own.items() if name in _OF_ATTACHMENT}
     shown = one_line(own.get("message_text") or own.get("title") or str(made["text"]), 3000)
     attachment["fallback"] = own.get("fallback") or shown
@@ -82,7 +84,7 @@ def payload(facts: Facts, texts: Mapping[str, str] = _NONE) -> Json:
 
 def _standard(facts: Facts) -> dict[str, Any]:
     head = title(facts)
-    told = shared_headline(facts)
+    told = gist(facts)
     text = escape(one_line(f"{head}: {told}" if told else head, 500))
     attachment: Json = {
         "color": colour(facts),
@@ -144,17 +146,20 @@ def _several(texts: Iterable[str]) -> str:
 
 def _text(facts: Facts) -> str:
     blocks: list[str] = []
-    told = told_once(facts)
+    told, notes = told_once(facts), _notes(facts)
     for alert in facts.alerts[:SHOWN_ALERTS]:
         block = _block(alert, told, facts.external_url)
-        if sum(map(len, blocks)) + len(block) > _TEXT_LIMIT:
+        if sum(map(len, (*blocks, *notes))) + len(block) > _TEXT_LIMIT:
             break
         blocks.append(block)
-    return "\n".join(part for part in (*blocks, unshown(facts, len(blocks)), *_notes(facts)) if part)
+    told_of = "\n\n".join(blocks)
+    return "\n".join(part for part in (told_of, unshown(facts, len(blocks)), *notes) if part)
 
 
 def _notes(facts: Facts) -> list[str]:
-    return [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
+    """What must be said of the message itself, as far as it leaves room for the message."""
+    notes = [f"_{escape(one_line(note, 300))}_" for note in facts.notes[:5]]
+    return [note for at, note in enumerate(notes) if sum(map(len, notes[: at + 1])) <= _NOTES_LIMIT]
 
 
 def _block(alert: AlertFacts, told: frozenset[str], external_url: str) -> str:

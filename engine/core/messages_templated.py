@@ -75,11 +75,16 @@ def _checked_json(text: str) -> str:
 
 def let_go(text: str, limit: int) -> str:
     """A text for Slack with `<`, `>` and `&` of labels as they are shown, at most `limit` characters of it."""
-    made = text.translate(_LET_GO)
-    while len(made) > limit:
-        text = text[: max(0, len(text) - max(1, (len(made) - limit) // 5 + 1))]
-        made = text.translate(_LET_GO) + "…"
-    return made
+    made = text[: limit + 1].translate(_LET_GO)
+    if len(made) <= limit:
+        return made
+    room, kept = limit - 1, 0
+    for letter in text:
+        room -= len(letter.translate(_LET_GO))
+        if room < 0:
+            break
+        kept += 1
+    return text[:kept].translate(_LET_GO) + "…"
 
 
 def _data(facts: Facts, kind: ChannelKind) -> MessageData:
@@ -120,7 +125,7 @@ def _alert(alert: AlertFacts, label: Callable[[str], str], annotation: Callable[
 
 
 def _each(pairs: Mapping[str, str], change: Callable[[str], str]) -> dict[str, str]:
-    return {name: change(pairs[name]) for name in pairs}
+    return {change(name): change(pairs[name]) for name in pairs}
 
 
 def _same(text: str) -> str:

@@ -24,6 +24,7 @@ SHOWN_VALUE: Final = 200
 """Characters of one label value or annotation line that a message for people shows."""
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_TURNS: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _ELLIPSIS: Final = "…"
 
 
@@ -62,9 +63,10 @@ def capped(text: str, limit: int) -> str:
 def one_line(text: str, limit: int) -> str:
     """The text as a single line of at most `limit` characters: every run of white space is one blank.
 
-    A value of megabytes is cut before the blanks are counted, so a hostile label costs no more than a long one.
+    A value of megabytes is cut before the blanks are counted, so a hostile label costs no more than a long one. What would turn
+    the direction of the text that follows (U+202E and its kin) is a blank, too.
     """
-    return capped(" ".join(clean(text[: 4 * limit]).split()), limit)
+    return capped(" ".join(_TURNS.sub(" ", clean(text[: 4 * limit])).split()), limit)
 
 
 def number(value: float | None) -> str:
@@ -152,6 +154,15 @@ def shared_headline(facts: Facts) -> str:
     """The headline when all alerts tell the same one, empty otherwise."""
     told = {headline(alert) for alert in facts.alerts}
     return told.pop() if len(told) == 1 else ""
+
+
+def gist(facts: Facts) -> str:
+    """What a push preview has room for: the headline all alerts share, else the first one's and how many more there are."""
+    told = facts.firing or facts.alerts
+    shared = shared_headline(facts)
+    if shared or not told:
+        return shared
+    return f"{headline(told[0])}, and {len(told) - 1} more" if len(told) > 1 else headline(told[0])
 
 
 def description(alert: AlertFacts) -> str:

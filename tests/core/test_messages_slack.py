@@ -185,9 +185,9 @@ def test_firing_and_resolved_alerts_are_marked_apart() -> None:
     assert [line[0] for line in text.splitlines() if "Too many errors" in line] == ["🔴", "✅"]
 
 
-def test_what_alerts_do_not_say_in_common_is_not_in_the_preview() -> None:
+def test_the_preview_says_the_first_of_several_headlines_and_how_many_more() -> None:
     told = facts(alert(), alert({"instance": "b"}, annotations={"summary": "Other words"}))
-    assert message(told)["text"] == "[FIRING:2] HighErrorRate (critical)"
+    assert message(told)["text"] == "[FIRING:2] HighErrorRate (critical): Too many errors, and 1 more"
 
 
 def test_notes_stand_at_the_end() -> None:
