@@ -118,9 +118,10 @@ def _wechat(form: Form) -> Address | None:
         "agent_id": form.text("agent_id"),
         "to_user": form.text("to_user"),
     }
-    return Address(
-        kind=ChannelKind.APPRISE, url="wechat://{corp_id}:{api_secret}@{agent_id}/{to_user}", settings=settings
-    )
+    # A place in the URL has to be filled.
+    to = "/{to_user}" if settings["to_user"] else ""
+    url = f"wechat://{{corp_id}}:{{api_secret}}@{{agent_id}}{to}"
+    return Address(kind=ChannelKind.APPRISE, url=url, settings=settings)
 
 
 def _rocketchat(form: Form) -> Address | None:
@@ -131,7 +132,8 @@ def _rocketchat(form: Form) -> Address | None:
         "channel": form.text("channel"),
     }
     schema = "rockets" if place.scheme == "https" else "rocket"
-    url = f"{schema}://{{token_id}}:{{token}}@{place.netloc}/{{channel}}?mode=token"
+    to = "/{channel}" if settings["channel"] else ""
+    url = f"{schema}://{{token_id}}:{{token}}@{place.netloc}{to}?mode=token"
     return Address(kind=ChannelKind.APPRISE, url=url, settings=settings)
 
 

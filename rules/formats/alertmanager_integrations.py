@@ -13,6 +13,7 @@ from rules.channels import Channel, ChannelKind
 from rules.formats.alertmanager_fields import INTEGRATIONS
 from rules.formats.alertmanager_form import SECRET
 from rules.formats.alertmanager_services import POST_MESSAGE, SLACK_API
+from rules.message_parts import DETAILS
 
 Shown = Callable[[str], str]
 _REFERENCE: Final = "file:"
@@ -106,6 +107,8 @@ def integration(channel: Channel, shown: Shown) -> Integrated | Unwritable:
     texts = dict(channel.templates)
     if name == "email_configs" and "subject" in texts:
         writer.fields["headers"] = {"Subject": texts.pop("subject")}
+    details = {one.removeprefix(DETAILS): texts.pop(one) for one in list(texts) if one.startswith(DETAILS)}
+    writer.fields |= {"details": details} if details else {}
     left = [f"settings.{one}" for one in channel.settings if one not in writer.used]
     left += [f"the template {one}" for one in texts if one not in known.templates]
     writer.fields |= {one: text for one, text in texts.items() if one in known.templates}
@@ -254,7 +257,7 @@ def _mattermost(writer: _Writer, schema: str, rest: str) -> str:
 
 
 def _rocketchat(writer: _Writer, schema: str, rest: str) -> str:
-    host = rest.partition("@")[2].partition("/")[0]
+    host = rest.partition("@")[2].partition("?")[0].partition("/")[0]
     writer.fields["api_url"] = f"{'https' if schema == 'rockets' else 'http'}://{host}/"
     writer.secret_setting("token_id")
     writer.secret_setting("token")

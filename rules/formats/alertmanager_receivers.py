@@ -101,7 +101,10 @@ class Receivers:
     def templates(self, form: Form) -> dict[str, str]:
         """The texts the integration gives its messages, by their fields; one that says Alertmanager's default is none."""
         found = {name: form.text(name) for name in form.integration.templates if name in form.fields}
-        found |= alertmanager_services.headers(form) if form.integration.name == "email_configs" else {}
+        if form.integration.name == "email_configs":
+            found |= alertmanager_services.headers(form)
+        if form.integration.name == "pagerduty_configs":
+            found |= alertmanager_services.details(form)
         return {name: text for name, text in found.items() if text and not is_default(text, form.integration.service)}
 
     def name(self, receiver: str, form: Form, kind: ChannelKind, *, alone: bool) -> str:

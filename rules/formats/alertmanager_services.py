@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from rules.channels import ChannelKind
 from rules.formats.alertmanager_form import Address, Form
 from rules.formats.yaml_text import Node
+from rules.message_parts import DETAILS
 from rules.problems import Severity
 
 SLACK_HOOKS: Final = "hooks.slack.com"
@@ -112,6 +113,13 @@ def headers(form: Form) -> dict[str, str]:
         else:
             form.tell("headers", f"header {name!r} is not carried over")
     return subject
+
+
+def details(form: Form) -> dict[str, str]:
+    """The custom details as templates, each under its name."""
+    form.used.add("details")
+    given = form.reader.texts(form.fields.get("details"), "details", form.label)
+    return {f"{DETAILS}{name}": text for name, text in given.items() if name}
 
 
 def webhook(form: Form) -> Address:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from rules import message_parts
 from rules.channels import Channel
 from rules.formats.reading import Flaw
 from rules.problems import Problem, Severity
@@ -41,7 +42,8 @@ def completed(
         for name, text in channel.templates.items():
             needed = _needed(text, known)
             templates[name] = "".join(known[one] for one in needed if one in known) + text
-            flaws += [_missing(file, channel, name, one) for one in needed if one not in known]
+            missing = [_missing(file, channel, name, one) for one in needed if one not in known]
+            flaws += missing or _wrong(file, channel, name, templates[name])
         found.append(replace(channel, templates=templates))
     return tuple(found), tuple(flaws)
 
@@ -88,8 +90,14 @@ def _unquoted(text: str) -> str:
 
 
 def _missing(file: str, channel: Channel, field: str, name: str) -> Flaw:
-    message = (
-        f"channel {channel.name!r}: {field} calls the template {name!r}, which none of the files in templates defines"
-    )
-    problem = Problem(severity=Severity.WARNING, field="templates", message=message)
+    return _told(file, channel, f"{field} calls the template {name!r}, which none of the files in templates defines")
+
+
+def _wrong(file: str, channel: Channel, field: str, text: str) -> list[Flaw]:
+    """What keeps the text from being part of a message; the message's default stands in for it then."""
+    return [_told(file, channel, error.message) for error in message_parts.wrong(channel.kind, {field: text})]
+
+
+def _told(file: str, channel: Channel, message: str) -> Flaw:
+    problem = Problem(severity=Severity.WARNING, field="templates", message=f"channel {channel.name!r}: {message}")
     return Flaw(file=file, line=1, column=1, problem=problem)

@@ -35,7 +35,7 @@ from tests.peers.require import find_binary, require_peer
 pytestmark = pytest.mark.peer("alertmanager")
 
 FILES = sorted((Path(__file__).parents[1] / "alertmanager_files" / "good").glob("*.yml"))
-SETS_FOR_AMTOOL = 8
+SETS_FOR_AMTOOL = 4
 SETS_FOR_ALERTMANAGER = 60
 
 

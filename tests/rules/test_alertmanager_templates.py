@@ -59,6 +59,14 @@ def test_of_two_definitions_the_later_counts() -> None:
     assert text_of('{{ template "a" }}', first, second) == second + '{{ template "a" }}'
 
 
+def test_a_text_that_cannot_be_part_of_a_message_is_told() -> None:
+    channel = Channel(name="c", kind=ChannelKind.SLACK, templates={"title": "{{ .Status", "payload": "x"})
+    _, flaws = completed([channel], {}, "am.yml")
+    first, second = map(str, flaws)
+    assert first.startswith("am.yml:1:1: warning: channel 'c': template 'title': ")
+    assert "a channel of kind slack has no part 'payload'" in second
+
+
 def test_what_nobody_defines_is_told() -> None:
     channel = Channel(name="c", kind=ChannelKind.SLACK, templates={"title": '{{ template "gone" . }}'})
     (same,), (flaw,) = completed([channel], {}, "am.yml")

@@ -338,6 +338,18 @@ def test_texts_are_kept_as_templates_and_a_default_is_none() -> None:
     assert dict(mail.templates) == {"subject": "S"}
 
 
+def test_custom_details_are_templates_by_their_names() -> None:
+    made = one("pagerduty_configs: [{routing_key: k, details: {runbook: '{{ .CommonAnnotations.runbook_url }}'}}]")
+    assert dict(made.templates) == {"details.runbook": "{{ .CommonAnnotations.runbook_url }}"}
+
+
+def test_a_place_in_an_address_is_only_there_when_something_fills_it() -> None:
+    assert one("wechat_configs: [{corp_id: c, api_secret: s}]").url == "wechat://{corp_id}:{api_secret}@{agent_id}"
+    assert one("rocketchat_configs: [{token_id: i, token: t}]").url == (
+        "rockets://{token_id}:{token}@open.rocket.chat?mode=token"
+    )
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_name_too_long_for_a_channel_is_cut(count: int) -> None:
     name = "n" * 400
