@@ -66,7 +66,6 @@ def _measure_replicas(words: Sequence[str]) -> int:
     parser.add_argument("--alerts", type=int, default=100_000, help="alerts that fire at a start")
     parser.add_argument("--messages", type=int, default=4_000, help="notifications that wait")
     _add_page(parser)
-    parser.set_defaults(page=PAGE.with_name("reliability.md"))
     options, prometheus = parser.parse_args(words[1:]), find_binary("prometheus")
     if prometheus is None:
         print("prometheus is not installed; there is nothing to evaluate against", file=sys.stderr)

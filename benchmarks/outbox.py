@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.cpu import usage
 from engine.clock import SystemClock
 from engine.core.facts import AlertFacts, Facts
 from engine.core.flush import Target
@@ -26,16 +28,22 @@ LONGEST = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """So many messages left within that time by so many processes."""
+    """So many messages left within that time by so many processes, which used so many CPU seconds for them, all together."""
 
     database: str
     processes: int
     messages: int
     seconds: float
+    cpu_seconds: float = 0.0
 
     @property
     def per_second(self) -> float:
         return self.messages / self.seconds
+
+    @property
+    def cpu_milliseconds(self) -> float:
+        """CPU time of the processes for one message; the database's and the receiver's own are not in it."""
+        return 1000 * self.cpu_seconds / self.messages
 
 
 def measure(url: str, name: str, messages: int, processes: int, folder: Path) -> Rate:
@@ -54,14 +62,30 @@ def measure(url: str, name: str, messages: int, processes: int, folder: Path) ->
         engines = [engine(url, folder, f"n{number}") for number in range(processes)]
         for one in engines:
             one.spawn()
+        pids = {f"n{number}": one.pid for number, one in enumerate(engines)}
         until = time.monotonic() + LONGEST.total_seconds()
+        before: tuple[float, int] | None = None
         while len(arrived) < messages and time.monotonic() < until:
-            time.sleep(0.05)
+            if before is None and arrived:
+                before = _used(pids), len(arrived)
+            time.sleep(0.02)
+        used = _used(pids)
         for one in engines:
             one.kill()
     if len(arrived) < messages:
         raise TimeoutError(f"{len(arrived)} of {messages} messages within {LONGEST}")
-    return Rate(database=name, processes=processes, messages=messages, seconds=arrived[messages - 1] - arrived[0])
+    at_first, sent_before = before or (0.0, 0)
+    return Rate(
+        database=name,
+        processes=processes,
+        messages=messages,
+        seconds=arrived[messages - 1] - arrived[0],
+        cpu_seconds=(used - at_first) * messages / max(1, messages - sent_before),
+    )
+
+
+def _used(pids: Mapping[str, int]) -> float:
+    return sum(usage(pids).values())
 
 
 def engine(url: str, folder: Path, node: str, **also: str) -> EngineProcess:
