@@ -1,4 +1,4 @@
-"""A loop: a thread that calls `tick(now)` when something is due, when woken, and at least once a second.
+"""A loop: a thread that calls `tick(now)` when something is due, when woken, and at least once a second (or `longest`).
 
 A tick that raises is logged with its traceback and counted, and the loop goes on with growing pauses: the database may be
 away for minutes. This is one of the two places where every exception is caught.
@@ -59,7 +59,8 @@ class Loop:
 
     `listen` hears of each tick: its failure, or `None`. `died` is called when the thread ends without having been stopped:
     the process must then go down loudly, for a supervisor to start it again. `now` is the time that a tick's answer is
-    meant by, where that is not the host's: a host whose clock is wrong must neither sleep too long nor spin.
+    meant by, where that is not the host's: a host whose clock is wrong must neither sleep too long nor spin. What other
+    processes may have left to do is found within the `longest` pause.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Loop:
         listen: Callable[[Exception | None], None],
         died: Callable[[], None],
         now: Callable[[], datetime] | None = None,
+        longest: timedelta = LONGEST_PAUSE,
     ) -> None:
         self.name = name
         self.wake = wake
@@ -82,6 +84,7 @@ class Loop:
         self._listen = listen
         self._died = died
         self._now = now or clock.now
+        self._longest = longest
         self._stopping = threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -129,8 +132,8 @@ class Loop:
         self._listen(None)
         self._metrics.loop_last_tick.labels(self.name).set(self._clock.now().timestamp())
         if due is None:
-            return LONGEST_PAUSE
-        return min(max(due - self._now(), timedelta(milliseconds=1)), LONGEST_PAUSE)
+            return self._longest
+        return min(max(due - self._now(), timedelta(milliseconds=1)), self._longest)
 
     def _failed(self, failure: Exception) -> None:
         self._failures += 1

@@ -78,16 +78,17 @@ class Sender:
             now = self.database.now(connection)
             definitions = self.feed.refresh(connection)
             wanted = self._hands.wanted(leasing.channels_due(connection, now))
-            upcoming = outbox.next_due(connection, now)
+            resting = outbox.resting(connection, now)
+            moments = (outbox.next_due(connection, now), *resting.values())
             # What is held back is found by going through it: that need not be done at every message that was sent.
             looks = is_due(self._held_at, now, HELD_EVERY)
-            held = outbox.held_back(connection, now) if looks else []
+            held = outbox.held_back(connection, now, resting) if looks else []
         if looks:
             self._held_at = now + HELD_EVERY
         self._note_held(held, now)
         if wanted:
             self._take(wanted, definitions)
-        return upcoming
+        return min((at for at in moments if at is not None), default=None)
 
     def _take(self, wanted: Mapping[str, int], definitions: Definitions) -> None:
         """Claim that many messages of each channel, render them, and set threads to them."""

@@ -31,7 +31,7 @@ from engine.health import Component, Vitals
 from engine.intake import Intake
 from engine.janitor import Janitor
 from engine.judging import Judge
-from engine.loop import Loop, Tick
+from engine.loop import LONGEST_PAUSE, Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
 from engine.planner import Planner
@@ -81,6 +81,9 @@ LOOPS: Final = (
     "listener",
     "reloader",
 )
+CHORES: Final = frozenset({"janitor", "auditor", "pruner"})
+"""The loops that do something a few times a minute, for which nobody waits."""
+CHORES_PAUSE: Final = timedelta(seconds=3)
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -373,6 +376,7 @@ def _loop(parts: _Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> 
         listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
         died=died,
         now=parts.database.reckon,
+        longest=CHORES_PAUSE if name in CHORES else LONGEST_PAUSE,
     )
 
 

@@ -110,20 +110,23 @@ NOTED_AT_ONCE: Final = 200
 """How many messages that are held back are looked at together."""
 
 
+def resting(connection: Connection, now: datetime) -> dict[str, datetime]:
+    """The channels that take no message now, and until when."""
+    query = select(channel_state.c.channel, channel_state.c.next_send_at).where(channel_state.c.next_send_at > now)
+    return {row.channel: row.next_send_at for row in connection.execute(query)}
+
+
 def next_due(connection: Connection, now: datetime) -> datetime | None:
-    """When the next message that must still wait may be tried, or the next channel takes one again."""
+    """When the next message that must still wait may be tried, were its channel to take one."""
     query = select(func.min(outbox.c.next_attempt_at)).where(
         outbox.c.status == Status.PENDING.value, outbox.c.next_attempt_at > now
     )
-    resting = select(func.min(channel_state.c.next_send_at)).where(channel_state.c.next_send_at > now)
-    moments: list[datetime | None] = [connection.execute(one).scalar_one() for one in (query, resting)]
-    return min((moment for moment in moments if moment is not None), default=None)
+    moment: datetime | None = connection.execute(query).scalar_one()
+    return moment
 
 
-def held_back(connection: Connection, now: datetime) -> list[tuple[Parcel, datetime]]:
-    """Messages that could go but for their channel, which takes none until then, and that this was not yet noted of."""
-    resting = select(channel_state.c.channel, channel_state.c.next_send_at).where(channel_state.c.next_send_at > now)
-    until = {row.channel: row.next_send_at for row in connection.execute(resting)}
+def held_back(connection: Connection, now: datetime, until: Mapping[str, datetime]) -> list[tuple[Parcel, datetime]]:
+    """Messages that could go but for their channel, which takes none `until` then, and that this was not yet noted of."""
     if not until:
         return []
     waiting = select(outbox).where(
