@@ -106,6 +106,36 @@ def test_a_woken_loop_does_not_wait_for_its_pause() -> None:
     assert running.join(SOON)
 
 
+class Noting(Impatient):
+    """Notes how long it was to wait."""
+
+    def __init__(self) -> None:
+        self.spans: list[timedelta] = []
+
+    def wait(self, event: threading.Event, span: timedelta) -> bool:
+        self.spans.append(span)
+        return super().wait(event, span)
+
+
+def test_a_loop_that_nobody_waits_for_pauses_for_as_long_as_it_may() -> None:
+    done, heard, clock = threading.Event(), Heard(), Noting()
+    running = Loop(
+        "test",
+        after(3, done),
+        wake=threading.Event(),
+        clock=clock,
+        metrics=Metrics(),
+        listen=heard.failures.append,
+        died=heard.died.set,
+        longest=timedelta(seconds=3),
+    )
+    running.start()
+    assert done.wait(SOON.total_seconds())
+    running.stop()
+    assert running.join(SOON)
+    assert set(clock.spans) == {timedelta(seconds=3)}
+
+
 def test_an_outage_is_logged_less_and_less_often() -> None:
     done, heard = threading.Event(), Heard()
     with capture_logs() as lines:
