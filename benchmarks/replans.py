@@ -10,7 +10,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.workload import Shape, Workload
-from engine.core import planning
+from engine.core import batching
 from engine.planner import Planner, Refined
 from rules.rule import Condition, Rule
 
@@ -55,14 +55,14 @@ def _measured(shape: Shape, count: int) -> Plans:
     window = Refined(since=now, until=now + timedelta(minutes=1))
     rules = _rules(Workload(shape=shape, rules=count, series=2 * count))
     planner, began = Planner(), time.process_time()
-    plan = planner.plan("unit", rules, window, made_from=object(), batch=planning.BATCH)
+    plan = planner.plan("unit", rules, window, made_from=object(), batch=batching.BATCH)
     first = time.process_time() - began
     edits = []
     for number in range(EDITS):
         name = f"r{number * 7}"
         rules = {**rules, name: replace(rules[name], threshold=1000.0 + number)}
         began = time.process_time()
-        planner.plan("unit", rules, window, made_from=object(), batch=planning.BATCH)
+        planner.plan("unit", rules, window, made_from=object(), batch=batching.BATCH)
         edits.append(time.process_time() - began)
     return Plans(shape=shape, rules=count, requests=len(plan.requests), first=first, edits=edits)
 

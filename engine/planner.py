@@ -15,8 +15,9 @@ from datetime import datetime
 from itertools import chain
 from typing import Final
 
-from engine.core import planning
-from engine.core.planning import Question, Request, Shared
+from engine.core import batching, planning
+from engine.core.batching import Request
+from engine.core.planning import Question, Shared
 from rules import languages, query
 from rules.errors import RulesError
 from rules.query import Asked
@@ -146,7 +147,7 @@ class Planner:
             for question in questions:
                 groups.setdefault(planning.group_key(question, together=self.together), []).append(question)
             queries = chain.from_iterable(planning.shared(key, members) for key, members in groups.items())
-            known.plan = Plan(requests=planning.requests(queries, batch=batch if self.together else 1))
+            known.plan = Plan(requests=batching.requests(queries, batch=batch if self.together else 1))
             known.made_from, known.batch, known.stale = made_from, batch, False
         return known.plan
 
@@ -258,7 +259,7 @@ class Planner:
                 known.queries[key] = planning.shared(key, known.groups[key].values(), pieces=pieces)
         queries = chain.from_iterable(known.queries.values())
         return Plan(
-            requests=planning.requests(queries, batch=batch if self.together else 1, apart=self._experience.apart),
+            requests=batching.requests(queries, batch=batch if self.together else 1, apart=self._experience.apart),
             rule_ids=frozenset(known.rules),
             whole=frozenset(rule_id for rule_id, one in known.rules.items() if one.question.asked.whole),
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.core.planning import Means, Request, Shared
+from engine.core.batching import Request
+from engine.core.planning import Means, Shared
 from engine.core.scheduling import Schedule
 from engine.planner import Refined
 from engine.querying import Querying

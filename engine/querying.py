@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from engine.clock import Clock
-from engine.core import planning
+from engine.core import batching
 from engine.core.failover import Server
 from engine.planner import Plan, Planner, Refined
 from engine.prometheus import Answer, QueryError, QueryErrorKind
@@ -20,15 +20,19 @@ from engine.telemetry import Metrics
 from rules import query
 from rules.datasource import Datasource, DatasourceKind
 from rules.errors import LabelError
-from rules.rule import Rule
+from rules.rule import Language, Rule
 
 __all__ = ["Client", "Querying", "Refined", "Replies", "Reply"]
 
 BATCHED: Final = frozenset({DatasourceKind.PROMETHEUS, DatasourceKind.THANOS, DatasourceKind.MIMIR})
 """The servers whose `or` and `label_replace` are Prometheus' own code; a probe confirms it."""
 BATCH_PROBE: Final = " or ".join(
-    f'label_replace(vector({number}) > 0, "{planning.RESERVED}", "{number}", "", "")' for number in (1, 2)
+    f'label_replace(vector({number}) > 0, "{batching.RESERVED}", "{number}", "", "")' for number in (1, 2)
 )
+
+
+EVERY: Final = "*"
+"""Stands for every datasource of those kinds where names of datasources are given."""
 
 
 class Client(Protocol):
@@ -63,6 +67,7 @@ class Querying:
         clock: Clock,
         metrics: Metrics,
         planner: Planner | None = None,
+        batched: Collection[str] = (EVERY,),
     ) -> None:
         self._connect = connect
         self._executor = executor
@@ -70,6 +75,7 @@ class Querying:
         self._clock = clock
         self._metrics = metrics
         self.planner = planner or Planner()
+        self._batched = batched
         self._connected: dict[str, _Connected] = {}
         self._guard = threading.Lock()
 
@@ -152,15 +158,15 @@ class Querying:
 
     def _batch(self, datasource: Datasource, rules: Mapping[str, Rule], at: datetime) -> int:
         """How many queries may ride together: found out once, and only where there is something to gain."""
-        if datasource.kind not in BATCHED or len(rules) < 2 or not self.planner.together:
+        if not may_batch(datasource, self._batched) or len(rules) < 2 or not self.planner.together:
             return 1
         connected = self._to(datasource)
         if connected.batch is None:
             reply = self.one(datasource, BATCH_PROBE, at)
             if reply.error is not None:
                 return 1
-            told = {sample.labels.get(planning.RESERVED): sample.value for sample in reply.samples}
-            connected.batch = planning.BATCH if told == {"1": 1.0, "2": 2.0} else 1
+            told = {sample.labels.get(batching.RESERVED): sample.value for sample in reply.samples}
+            connected.batch = batching.BATCH if told == {"1": 1.0, "2": 2.0} else 1
         return connected.batch
 
     def _ask_each(self, datasource: Datasource, texts: Collection[str], at: datetime) -> dict[str, Reply]:
@@ -212,6 +218,13 @@ class Querying:
             # Queries under way finish on the old clients; only new ones use the new address.
             known.pool.shutdown(wait=False)
         return fresh
+
+
+def may_batch(datasource: Datasource, chosen: Collection[str]) -> bool:
+    """Whether queries may ride together there, if it passes the probe: chosen by name, or by its kind where `*` is."""
+    if datasource.kind.language is not Language.PROMQL:
+        return False
+    return datasource.name in chosen or (EVERY in chosen and datasource.kind in BATCHED)
 
 
 def _checked(connected: _Connected) -> str | None:

@@ -12,9 +12,10 @@ from datetime import timedelta
 from itertools import chain
 from typing import Final
 
-from engine.core import planning
+from engine.core import batching, planning
 from engine.core.alert import Sample
-from engine.core.planning import Question, Request, Shared
+from engine.core.batching import Request
+from engine.core.planning import Question, Shared
 from engine.planner import Planner
 from engine.query_answer import QueryError, QueryErrorKind
 from rules.errors import LabelError
@@ -80,7 +81,7 @@ def replies(requests: Iterable[Request], ask: Ask, planner: Planner) -> Replies:
 
 def _take_apart(found: dict[str, Reply], request: Request, reply: Reply) -> None:
     try:
-        by_key = planning.unbatched(request, reply.samples)
+        by_key = batching.unbatched(request, reply.samples)
         for part in request.parts:
             if part.key in by_key:
                 for rule_id, samples in planning.answers(part, by_key[part.key]).items():

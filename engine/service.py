@@ -330,6 +330,7 @@ def _parts(settings: Settings, doors: Doors) -> _Parts:
             clock=doors.clock,
             metrics=metrics,
             planner=Planner(together=settings.planning is Planning.ON),
+            batched=settings.batched_datasources,
         ),
         judge=Judge(settings.external_url, settings.external_labels),
         addressing=addressing,

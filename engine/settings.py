@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     planning: Annotated[Planning, BeforeValidator(setting_texts.one_of(Planning))] = _named(
         "TOCSIN_PLANNING", default=Planning.ON
     )
+    batched_datasources: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(lambda text: tuple(setting_texts.listed(text)))
+    ] = _named("TOCSIN_BATCHED_DATASOURCES", default=("*",))
     query_max_bytes: Annotated[int, BeforeValidator(setting_texts.size)] = _named(
         "TOCSIN_QUERY_MAX_BYTES", default=64 << 20
     )

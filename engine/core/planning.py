@@ -6,16 +6,14 @@ Invariant: what `answers` gives a question is what the question's own `text` wou
 its value alone and changes none, and floats are written so that they read back bit by bit. So the rest is compared here.
 It holds for one direction at a time; `==` and `!=` share only with the same number.
 *Union.* `L{s="a"}` and `L{s="b"}` are cut out of one query by rules/partition.py, which has the argument.
-*Batch.* Queries with nothing in common ride in one request, each under a label of its own. `label_replace` gives every
-sample of a vector the same new label; `or` keeps all of its left side, and of its right side what has no equal there: with the
-labels different, everything. One that fails fails all of them, so a batch that fails is asked again one by one.
+What has nothing in common can still ride in one request: engine/core/batching.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -33,15 +31,8 @@ from rules.partition import Partition, partition
 from rules.query import Asked
 from rules.rule import Condition
 
-RESERVED: Final = "__tocsin_rule__"
-"""The label under which the queries of a batch are told apart."""
 MAX_BYTES: Final = 256 * 1024
 """How long one query may be: well below what proxies take by default, and the servers themselves."""
-BATCH: Final = 24
-"""Queries in one batch: enough to save most requests, and few enough that one which fails costs little to ask again.
-
-Far longer ones cost more than they save: what Prometheus spends on a part grows with the number of parts.
-"""
 SMALL: Final = 8
 """A query for more rules than this gains nothing by riding in a batch."""
 _SERIES: Final = 20_000
@@ -146,24 +137,6 @@ class Shared:
         return Remembered(place, room=_SERIES)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What is sent: the query of one part, or several under labels of their own."""
-
-    text: str
-    parts: tuple[Shared, ...]
-
-    @cached_property
-    def apart(self) -> Remembered[Labels, tuple[str, Labels]]:
-        """The tag a series of a batch has, and its labels without it."""
-        return Remembered(lambda series: (series.get(RESERVED, ""), series.without(RESERVED)), room=_SERIES)
-
-    @cached_property
-    def tagged(self) -> Mapping[str, Shared]:
-        """The parts of a batch by their tags."""
-        return {part.tag: part for part in self.parts}
-
-
 def group_key(question: Question, *, together: bool = True) -> str:
     """Questions with the same may be asked as one query; unless rules are asked together, only the same text is."""
     asked = question.asked
@@ -241,49 +214,6 @@ def answers_plainly(query: Shared, samples: Sequence[Sample]) -> dict[str, list[
             if mine and (query.sign == 0 or _past(sample.value, question.asked)):
                 own = replace(sample, labels=sample.labels.without(*query.dropped))
                 found.setdefault(question.rule_id, []).append(own)
-    return found
-
-
-def requests(queries: Iterable[Shared], *, batch: int = BATCH, apart: Collection[str] = ()) -> tuple[Request, ...]:
-    """The queries as they are sent; `apart` are the keys of those that may not ride with others, `batch` 1 lets none."""
-    riding: list[Shared] = []
-    found: list[Request] = []
-    for query in queries:
-        if batch > 1 and query.batchable and query.key not in apart:
-            riding.append(query)
-        else:
-            found.append(Request(text=query.text, parts=(query,)))
-    for parts in _batches(riding, batch):
-        text = parts[0].text if len(parts) == 1 else batched(parts)
-        found.append(Request(text=text, parts=tuple(parts)))
-    return tuple(found)
-
-
-def batched(parts: Sequence[Shared]) -> str:
-    """The queries as one, each under its tag; a balanced tree, because parsers recurse.
-
-    `or` binds to the left by itself: a bracket that is not needed costs the server time for every one that is open.
-    """
-    if len(parts) == 1:
-        [part] = parts
-        return f'label_replace({part.text}\n, "{RESERVED}", "{part.tag}", "", "")'
-    middle = (len(parts) + 1) // 2
-    last = batched(parts[middle:])
-    return f"{batched(parts[:middle])}\nor {last if len(parts) - middle == 1 else f'({last})'}"
-
-
-def unbatched(request: Request, samples: Sequence[Sample]) -> Mapping[str, Sequence[Sample]]:
-    """The samples of each part that has any, by its key. Raises LabelError as `answers` does."""
-    if not samples:
-        return {}
-    if len(request.parts) == 1:
-        return {request.parts[0].key: samples}
-    apart, tagged = request.apart, request.tagged
-    found: dict[str, list[Sample]] = {}
-    for sample in samples:
-        tag, own = apart[sample.labels]
-        if tag in tagged:
-            found.setdefault(tagged[tag].key, []).append(Sample(labels=own, value=sample.value))
     return found
 
 
@@ -401,20 +331,3 @@ def _length(questions: Sequence[Question]) -> int:
     parted = questions[0].parted
     added = sum(len(value.encode()) + 1 for values in _varying(questions).values() for value in values)
     return len(questions[0].asked.lhs.encode()) + added * max(1, parted.selectors)
-
-
-def _batches(queries: Sequence[Shared], batch: int) -> Iterator[list[Shared]]:
-    """As few as can be, and all about as long."""
-    ordered = sorted(queries, key=lambda query: query.tag)
-    most = -(-len(ordered) // max(1, -(-len(ordered) // batch)))
-    part: list[Shared] = []
-    size = 0
-    for query in ordered:
-        length = len(query.text.encode())
-        if part and (len(part) >= most or size + length > MAX_BYTES):
-            yield part
-            part, size = [], 0
-        part.append(query)
-        size += length
-    if part:
-        yield part

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core import planning
+from engine.core import batching, planning
 from engine.core.alert import Sample
 from engine.core.planning import Means, Question, Shared
 from rules import promql
@@ -146,26 +146,26 @@ def test_a_query_can_be_asked_in_pieces() -> None:
 
 def test_different_queries_ride_in_one_batch_and_are_told_apart() -> None:
     first, second, third = (together(ask(name, f"{name} > 1"))[0] for name in ("m", "n", "o"))
-    [request] = planning.requests([first, second, third])
+    [request] = batching.requests([first, second, third])
     assert request.text.count("label_replace") == 3
     assert request.text.count("\nor ") == 2
     promql.check(request.text)
-    answer = [Sample(labels=Labels({"i": "1", planning.RESERVED: second.tag}), value=2), sample(3, i="1")]
-    told = planning.unbatched(request, answer)
+    answer = [Sample(labels=Labels({"i": "1", batching.RESERVED: second.tag}), value=2), sample(3, i="1")]
+    told = batching.unbatched(request, answer)
     assert told == {second.key: [sample(2, i="1")]}
 
 
 def test_who_may_not_ride_in_a_batch_is_asked_alone() -> None:
     queries = [together(ask(name, f"{name} > 1"))[0] for name in ("m", "n", "o")]
-    assert len(planning.requests(queries, batch=1)) == 3
-    assert len(planning.requests(queries, apart={queries[0].key})) == 2
-    assert [len(one.parts) for one in planning.requests(queries, batch=2)] == [2, 1]
+    assert len(batching.requests(queries, batch=1)) == 3
+    assert len(batching.requests(queries, apart={queries[0].key})) == 2
+    assert [len(one.parts) for one in batching.requests(queries, batch=2)] == [2, 1]
     many = [together(ask(name, f"m{name} > 1"))[0] for name in map(str, range(62))]
-    assert [len(one.parts) for one in planning.requests(many, batch=30)] == [21, 21, 20]
-    [alone] = planning.requests(queries[:1])
+    assert [len(one.parts) for one in batching.requests(many, batch=30)] == [21, 21, 20]
+    [alone] = batching.requests(queries[:1])
     assert alone.text == queries[0].text
-    assert planning.unbatched(alone, [sample(1)]) == {queries[0].key: [sample(1)]}
-    assert planning.unbatched(alone, []) == {}
+    assert batching.unbatched(alone, [sample(1)]) == {queries[0].key: [sample(1)]}
+    assert batching.unbatched(alone, []) == {}
 
 
 def test_what_cannot_be_looked_at_is_not_put_in_a_batch() -> None:

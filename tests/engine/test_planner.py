@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.core.alert import Sample
-from engine.core.planning import RESERVED, Means
+from engine.core.batching import RESERVED
+from engine.core.planning import Means
 from engine.core.vector import Vector
 from engine.planner import Planner, Refined
 from engine.query_answer import QueryError, QueryErrorKind

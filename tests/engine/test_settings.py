@@ -74,6 +74,7 @@ def test_an_empty_environment_is_enough() -> None:
         pytest.param("TOCSIN_QUERY_TIMEOUT", "500ms", "query_timeout", timedelta(milliseconds=500), id="query"),
         pytest.param("TOCSIN_QUERY_CONCURRENCY", "3", "query_concurrency", 3, id="queries"),
         pytest.param("TOCSIN_PLANNING", "off", "planning", Planning.OFF, id="planning"),
+        pytest.param("TOCSIN_BATCHED_DATASOURCES", "a, b", "batched_datasources", ("a", "b"), id="batched"),
         pytest.param("TOCSIN_METRICS_ALERTS", "10000", "metrics_alerts", 10000, id="alerts as series"),
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "1KiB", "query_max_bytes", 1024, id="a-size"),
         pytest.param("TOCSIN_QUERY_MAX_BYTES", "77", "query_max_bytes", 77, id="bytes"),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from engine.core import planning
+from engine.core import batching, planning
 from engine.core.alert import Sample
 from engine.core.planning import Question, Shared
 from engine.prometheus import Prometheus, QueryError
@@ -81,10 +81,10 @@ def test_queries_in_a_batch_get_what_each_gets_alone(world: World, rules: Mappin
         zip([one.key for one in queries], world.pool.map(world.ask, [one.text for one in queries]), strict=True)
     )
     good = [one for one in queries if not isinstance(alone[one.key], QueryError)]
-    for request in planning.requests(good, batch=5):
+    for request in batching.requests(good, batch=5):
         answer = world.ask(request.text)
         assert not isinstance(answer, QueryError), (answer, request.text)
-        for key, samples in planning.unbatched(request, answer).items():
+        for key, samples in batching.unbatched(request, answer).items():
             expected = alone[key]
             assert not isinstance(expected, QueryError)
             assert _bits(samples) == _bits(expected), key
