@@ -142,6 +142,14 @@ def test_a_query_that_would_be_too_long_is_several() -> None:
 def test_a_query_can_be_asked_in_pieces() -> None:
     queries = together(*(ask(str(n), f"m > {n}") for n in range(5)), pieces=2)
     assert [len(query.questions) for query in queries] == [3, 2]
+    assert len({query.key for query in queries}) == 2
+    assert {planning.group_of(query.key) for query in queries} == {queries[0].key}
+
+
+def test_an_answer_with_more_than_was_asked_for_gives_nobody_more() -> None:
+    [query] = together(ask("a", "m > 2"), ask("b", "m > 1"))
+    assert found(query) == {}
+    assert found(query, sample(1), sample(math.nan), sample(1.5)) == {"b": [sample(1.5)]}
 
 
 def test_different_queries_ride_in_one_batch_and_are_told_apart() -> None:
