@@ -44,6 +44,8 @@ LONGEST: Final = 1000
 """How many rows of an alert's and of its groups' ledger a story goes back."""
 AHEAD: Final = 100
 """How many later rows are looked through for what came next."""
+READ: Final = 20
+"""How many of the configurations that placed an alert are read again."""
 _TOLD: Final = frozenset(
     kind.value for kind in (Kind.TRANSITION, Kind.PLACEMENT, Kind.MUTE, Kind.DECISION, Kind.ATTEMPT)
 )
@@ -107,7 +109,7 @@ class Explainer:
         stays = membership.stays(self.connection, alert.id, limit=LONGEST)
         told = outward(alert.labels, alert.source, self.external)
         present = at >= now
-        events = self._events(alert.id, stays, at)
+        events = self._reasoned(self._events(alert.id, stays, at), told)
         rules = self._rules([alert.source])
         if not present:
             return story(
@@ -140,6 +142,23 @@ class Explainer:
         names = self._names(told)
         ordered = sorted(told, key=lambda one: (one.at, one.id or 0))
         return tuple(_named(_event(one), number, names) for one in ordered)
+
+    def _reasoned(self, events: tuple[Event, ...], labels: Labels) -> tuple[Event, ...]:
+        """The same, with why the routes took it, by the configurations that placed it, as far as these are kept."""
+        numbers = {number for event in events if (number := _placed_by(event)) is not None}
+        known = {number: configurations.read(self.connection, number) for number in sorted(numbers)[-READ:]}
+        why = {
+            (number, step.route_id): step.why
+            for number, configuration in known.items()
+            if configuration is not None
+            for step in routing.trace(configuration.tree, labels)
+        }
+        return tuple(
+            replace(event, detail={**event.detail, "why": why[key]})
+            if (key := (_placed_by(event), event.detail.get("route_id", ""))) in why
+            else event
+            for event in events
+        )
 
     def _names(self, entries: Iterable[Entry]) -> Mapping[int, str]:
         """What the alerts are called that mute others."""
@@ -177,29 +196,35 @@ class Explainer:
         known = configurations.at(self.connection, at)
         tree = self.definitions.tree if known is None else known.tree
         routed = self._routed(facts.labels, rules[0].rule if rules else None, tree)
-        groups = {
-            stay.group_id for stay in stays if stay.joined_at <= at and (stay.left_at is None or at < stay.left_at)
-        }
+        timed = tuple(self._group(one, tree) for one in self._stood(facts, stays, at))
+        return replace(facts, rules=rules, tried=routed.tried, versions=routed.versions, groups=timed)
+
+    def _stood(self, facts: Facts, stays: Sequence[Stay], at: datetime) -> list[Standing]:
+        """The groups that had the alert then, on the routes that the ledger names for them; their timers were not kept."""
+        groups = {stay.group_id for stay in stays if _is_during(stay, at)}
         placed = {
             event.detail["group_id"]: event.detail["route_id"]
             for event in facts.events
             if event.kind is Kind.PLACEMENT and event.at <= at
         }
-        standing = [
+        return [
             replace(one, route_id=placed.get(one.id, one.route_id), flush_at=None, told_at=None)
             for one in membership.standings(self.connection, groups, facts.number or 0)
         ]
-        timed = tuple(self._group(one, tree) for one in standing)
-        return replace(facts, rules=rules, tried=routed.tried, versions=routed.versions, groups=timed)
 
     def _rule_then(self, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
         """The rule in the version that last had something to say of the alert until then; its health where it has not changed."""
         if one.since is not None and one.since > at:
             one = replace(one, since=None, health="", error=None)
         versions = [event.subject.version for event in events if event.kind is Kind.TRANSITION and event.at <= at]
-        if not versions or versions[-1] is None or (one.rule is not None and one.rule.version == versions[-1]):
+        spoke = versions[-1] if versions else None
+        if spoke is None or (one.rule is not None and one.rule.version == spoke):
             return one
-        found = history.restorable(self.connection, "alert_rules", one.id, versions[-1])
+        return self._in_version(one, spoke)
+
+    def _in_version(self, one: RuleFacts, version: int) -> RuleFacts:
+        """The same with the rule as it was in this version, if that can still be read."""
+        found = history.restorable(self.connection, "alert_rules", one.id, version)
         try:
             return one if found is None else replace(one, rule=rule_rows.from_row(found.row), problems=())
         except RulesError:
@@ -241,14 +266,16 @@ def _policy(route_id: str, tree: Tree) -> Policy:
     return tree.policies.get(route_id, implicit(route_id, (), tree.root.policy))
 
 
+def _is_during(stay: Stay, moment: datetime) -> bool:
+    return stay.joined_at <= moment and (stay.left_at is None or moment < stay.left_at)
+
+
 def _concerns(entry: Entry, number: int, stays: Sequence[Stay]) -> bool:
     """Whether a row is about the alert: it names it, or it is a decision on its group while it was in there."""
     if entry.subject_type is ledger.Subject.ALERT or number in entry.alert_ids:
         return True
-    during = (stay for stay in stays if str(stay.group_id) == entry.subject_id and stay.joined_at <= entry.at)
-    return entry.kind is ledger.Kind.DECISION and any(
-        stay.left_at is None or entry.at < stay.left_at for stay in during
-    )
+    there = (stay for stay in stays if str(stay.group_id) == entry.subject_id)
+    return entry.kind is ledger.Kind.DECISION and any(_is_during(stay, entry.at) for stay in there)
 
 
 def _event(entry: Entry) -> Event:
@@ -261,6 +288,13 @@ def _event(entry: Entry) -> Event:
         alert_ids=frozenset(entry.alert_ids),
         detail=entry.detail,
     )
+
+
+def _placed_by(event: Event) -> int | None:
+    """The configuration by which a route took the alert when it began to fire; `None` of anything else."""
+    is_placed = event.kind is Kind.PLACEMENT and event.reason == "routed"
+    number: int | None = event.detail.get("configuration") if is_placed else None
+    return number
 
 
 def _named(event: Event, number: int, names: Mapping[int, str]) -> Event:

@@ -164,6 +164,7 @@ def _placed(number: int, placement: Placement, group_id: int, slot: datetime) ->
         "route_version": placement.policy.version,
         "channels": list(placement.policy.channels),
         "group_labels": dict(placement.labels),
+        "configuration": placement.version,
     }
     return Entry(
         at=slot,

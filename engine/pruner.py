@@ -57,6 +57,7 @@ class Pruner:
             ("group_members", retention.stays, history),
             ("alerts", retention.resolved, history),
             ("alert_groups", retention.groups, history),
+            ("configurations", retention.configurations, history),
         )
         dropped = sum(self._turn(table, drop, before) for table, drop, before in turns)
         with self.database.write() as connection:

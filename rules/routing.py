@@ -281,9 +281,10 @@ def _trace(node: Node, labels: Mapping[str, str], *, depth: int) -> list[Step]:
     if failed is not None:
         return [_step(node, depth, Verdict.NOT_MATCHED, _mismatch(failed, labels))]
     below = _trace_below(node, labels, depth=depth + 1)
+    by = " ".join(["it matches", ", ".join(str(matcher) for matcher in node.route.matchers)]).strip()
     if any(step.verdict is Verdict.TAKEN for step in below):
-        return [_step(node, depth, Verdict.PASSED_ON, "it matches, and routes below it take the alert"), *below]
-    why = "it matches, and no route below it does" if below else "it matches"
+        return [_step(node, depth, Verdict.PASSED_ON, f"{by}, and routes below it take the alert"), *below]
+    why = f"{by}, and no route below it does" if below else by
     return [_step(node, depth, Verdict.TAKEN, why), *below]
 
 

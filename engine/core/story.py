@@ -252,13 +252,18 @@ def _next(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | 
         return Next(at=None, action=_STUCK[verdict])
     if verdict in _UNTIL_ASKED:
         return _asked(facts.rules)
-    if verdict in _UNTIL_TRIED:
-        return _tried(facts) or _flushed(facts)
-    if verdict in _UNTIL_REPEATED:
-        return _repeated(facts)
     if verdict is Verdict.PENDING:
         return Next(at=facts.fires_at, action="it fires, if the condition still holds then")
-    return _unmuted(past, now) or _uninhibited(past, facts) or _flushed(facts)
+    if verdict in _UNTIL_REPEATED:
+        return _repeated(facts)
+    return _sooner(verdict, facts, past, now) or _flushed(facts)
+
+
+def _sooner(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | None:
+    """What comes before the group's next flush, or makes it one to wait for."""
+    if verdict in _UNTIL_TRIED:
+        return _tried(facts)
+    return _unmuted(past, now) or _uninhibited(past, facts)
 
 
 def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from engine.core.alert import State, TransitionReason
 from engine.core.muting import Mute
+from engine.core.notifying import Reason
 from rules import durations
 from rules.labels import Labels
 from rules.routing import Step as Tried
@@ -209,15 +210,20 @@ def sentence(event: Event, number: int | None) -> str:
 def _placement(event: Event) -> str:
     detail = event.detail
     route, group = f"route {detail['route_id']!r}", f"group {detail['group_id']}"
-    channels = ", ".join(detail.get("channels", ())) or "no channel"
+    channels = ", ".join(detail.get("channels", ()))
+    speaks = f"which tells {channels}" if channels else "which names no channel"
     if event.reason == "moved":
         before = f"moved from route {detail['from_route']!r}"
-        return (
-            f"{before}: by configuration {detail['configuration']} {route} has it, in {group}, which tells {channels}"
-        )
+        return f"{before}: by configuration {detail['configuration']} {route} has it, in {group}, {speaks}"
     if event.reason == "left":
         return f"left {group}: by configuration {detail['configuration']} it takes {route} no more"
-    return f"{route} took it into {group}, which tells {channels}"
+    why = detail.get("why", _PLAIN)
+    because = "" if why == _PLAIN else f" ({why})"
+    return f"{route} took it{because} into {group}, {speaks}"
+
+
+_PLAIN: Final = "it matches"
+"""What a trace says of a route that takes whatever comes to it."""
 
 
 def _transition(detail: Mapping[str, Any], reason: str) -> str:
@@ -253,9 +259,12 @@ def _mute(event: Event) -> str:
 def _decision(event: Event, number: int | None) -> str:
     whom = target(event.detail)
     if not event.detail["sends"]:
-        return f"{whom} is not told: {event.reason}"
+        return f"{whom} is not told{_AGAIN.get(event.reason, f': {event.reason}')}"
     state = "its end" if number in event.detail["resolved"] else "it"
     return f"{whom} is told of {state}: {event.reason}"
+
+
+_AGAIN: Final[Mapping[str, str]] = {Reason.ALREADY_TOLD: " again: nothing is new since the last message for it"}
 
 
 def _attempt(event: Event) -> str:
@@ -307,7 +316,12 @@ def rule_sentence(one: RuleFacts) -> str:
     if not one.health:
         return f"rule {one.id!r}{_asks(one.rule)} was in force"
     error = f": {one.error}" if one.error else ""
-    return f"rule {one.id!r}{_asks(one.rule)} has health {one.health}{error}"
+    return f"rule {one.id!r}{_asks(one.rule)} {_HEALTH.get(one.health, f'has health {one.health}')}{error}"
+
+
+_HEALTH: Final[Mapping[str, str]] = {
+    "never_had_data": "has never got any data (health never_had_data); check the metric's name, and that it is scraped",
+}
 
 
 def _asks(rule: Rule | None) -> str:

@@ -1,5 +1,7 @@
 """The configurations that were accepted: one row each, numbered without a gap, and never changed.
 
+Those that were replaced before anything there is history of are dropped (engine/store/retention.py).
+
 A row holds routes, inhibit rules and time intervals in full, and channels by name and version, so no secret stands in it. It
 is what stays in force, over restarts and on every replica, while the rows people edit make no tree.
 """

@@ -22,10 +22,11 @@ from engine.store.tables import (
     notification_facts,
     outbox,
 )
+from engine.store.tables import configurations as accepted
 
 BATCH: Final = 500
 
-COUNTED: Final = (alerts, alert_groups, definition_changes, group_members, ledger, notification_facts, outbox)
+COUNTED: Final = (accepted, alerts, alert_groups, definition_changes, group_members, ledger, notification_facts, outbox)
 """The tables that grow with time."""
 
 Prune = Callable[[Connection, datetime], int]
@@ -72,6 +73,13 @@ def groups(connection: Connection, before: datetime) -> int:
     idle = alert_groups.c.flush_at.is_(None)
     query = select(alert_groups.c.id).where(idle, alert_groups.c.created_at < before, ~peopled, ~said)
     return _delete(connection, alert_groups, query.order_by(alert_groups.c.id))
+
+
+def configurations(connection: Connection, before: datetime) -> int:
+    """Accepted configurations that another had replaced by then; the one that was in force then is still asked for."""
+    in_force = select(func.max(accepted.c.id)).where(accepted.c.at <= before).scalar_subquery()
+    query = select(accepted.c.id).where(accepted.c.id < in_force).order_by(accepted.c.id)
+    return _delete(connection, accepted, query)
 
 
 def sizes(connection: Connection) -> Mapping[str, int]:

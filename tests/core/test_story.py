@@ -313,7 +313,7 @@ def test_the_steps_say_what_happened_in_words() -> None:
     assert [step.reason for step in story(known, after(60)).steps] == [
         "rule 'r' version 3 has health ok",
         "pending → firing (held): rule 'r' version 3 saw the value 12.0 against the threshold 10.0 of row 't'",
-        "route 'root' took it into group 7, which tells no channel",
+        "route 'root' took it into group 7, which names no channel",
         "group 7 waits 5s at first, 30s between messages and repeats after 1h",
         "slack is told of it: first notification",
         "slack took the message at attempt 1",

@@ -65,7 +65,7 @@ def test_every_step_says_why() -> None:
         "it matches, and routes below it take the alert",
         "team=\"web\" does not match: the alert has team='db'",
         'site="a" does not match: the alert has no label site',
-        "it matches, and no route below it does",
+        'it matches team="db", and no route below it does',
         'severity="critical" does not match: the alert has no label severity',
         "route 'db' before it took the alert and does not continue",
     ]

@@ -309,7 +309,7 @@ def test_the_past_is_told_with_the_routes_the_rule_and_the_timers_of_that_time(w
     world.until(100)
     then, now = explain(world, at=35), explain(world)
     assert said(then, Kind.ROUTE) == ["route 'root' taken: it matches"]
-    assert said(now, Kind.ROUTE)[-1] == "route 'late' taken: it matches"
+    assert said(now, Kind.ROUTE)[-1] == "route 'late' taken: it matches host=\"a\""
     assert "30s between messages" in said(then, Kind.GROUP)[0]
     assert "1m17s between messages" in said(now, Kind.GROUP)[0]
     assert "version 1, `errors > 10`" in said(then, Kind.RULE)[0]

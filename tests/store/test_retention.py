@@ -52,6 +52,9 @@ def furnish(database: Database, connection: Connection) -> None:
         add("notification_facts", id=number, group_id=2, at=OLD, content=b"x")
         add("outbox", id=number, facts_id=number, group_id=2, channel="c", reason="x", status=status, told="{}",
             next_attempt_at=OLD, created_at=OLD, finished_at=finished)  # fmt: skip
+    # The second was in force when the limit was, the third is now.
+    for number, at in ((1, OLD - timedelta(days=1)), (2, OLD), (3, YOUNG)):
+        add("configurations", id=number, at=at, change_id=number, digest=str(number), content="{}")
     for number, at in ((1, OLD), (2, YOUNG)):
         add("ledger", id=number, at=at, kind="problem", reason="x", subject_type="rule", subject_id="r")
 
@@ -64,15 +67,16 @@ def test_what_is_old_goes_and_what_still_counts_stays(database: Database) -> Non
     with database.write() as connection:
         furnish(database, connection)
         drops = [retention.messages, retention.facts, retention.ledger_rows]
-        drops += [retention.stays, retention.resolved, retention.groups]
-        assert [drop(connection, LIMIT) for drop in drops] == [1, 1, 1, 1, 1, 1]
+        drops += [retention.stays, retention.resolved, retention.groups, retention.configurations]
+        assert [drop(connection, LIMIT) for drop in drops] == [1] * 7
         kept = {table: left(connection, table) for table in ("outbox", "notification_facts", "ledger")}
         assert kept == {"outbox": [2, 3], "notification_facts": [2, 3], "ledger": [2]}
         # 2 is young, 3 fires, and nobody was told yet that 4 has ended.
         assert left(connection, "alerts") == [2, 3, 4]
         assert left(connection, "group_members") == [2, 3]
         assert left(connection, "alert_groups") == [2, 3]
-        assert [drop(connection, LIMIT) for drop in drops] == [0] * 6
+        assert left(connection, "configurations") == [2, 3]
+        assert [drop(connection, LIMIT) for drop in drops] == [0] * 7
         assert retention.sizes(connection)["outbox"] == 2
         assert retention.database_bytes(connection) > 0
 
