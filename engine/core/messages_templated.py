@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from engine.core.facts import AlertFacts, Facts
@@ -78,12 +79,8 @@ def let_go(text: str, limit: int) -> str:
     made = text[: limit + 1].translate(_LET_GO)
     if len(made) <= limit:
         return made
-    room, kept = limit - 1, 0
-    for letter in text:
-        room -= len(letter.translate(_LET_GO))
-        if room < 0:
-            break
-        kept += 1
+    sizes = accumulate(len(letter.translate(_LET_GO)) for letter in text[:limit])
+    kept = sum(size < limit for size in sizes)
     return text[:kept].translate(_LET_GO) + "…"
 
 
