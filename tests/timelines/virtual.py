@@ -51,13 +51,13 @@ class VirtualWorld(World):
         self._api = TestClient(create_app(service))
         return service
 
-    def tick(self) -> datetime | None:
-        """Every loop until none of them has anything left to do at this moment: a tick takes no more than a batch."""
-        due = super().tick()
+    def _go_on(self) -> datetime | None:
+        """The loops until none of them has anything left to do at this moment: a tick takes no more than a batch."""
+        due = super()._go_on()
         for _ in range(LONGEST):
             if due is None or due > self.clock.moment:
                 break
-            due = super().tick()
+            due = super()._go_on()
         return due
 
     def transaction(self) -> AbstractContextManager[Connection]:
