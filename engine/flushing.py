@@ -6,9 +6,10 @@ counts as told from now on together with the messages that will tell it, so a cr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 import structlog
 
@@ -180,8 +181,8 @@ class Flushing:
     ) -> bool:
         standings = flushes.standings(connection, [group.id for group in due])
         alerts = _alerts(connection, due, members, standings)
-        every = {number: alert for among in alerts.values() for number, alert in among.items()}
-        look = self.muting.look(connection, every.values(), definitions, now)
+        every = chain.from_iterable(among.values() for among in alerts.values())
+        look = self.muting.look(connection, every, definitions, now)
         bearings = _Bearings(self.addressing, definitions, now)
         cases = [
             self._decide(
@@ -264,18 +265,7 @@ class Flushing:
         facts_ids = {
             (case.group.id, decision): number for (case, decision), number in zip(telling, numbers, strict=True)
         }
-        messages = [
-            Queued(
-                facts_id=facts_ids[case.group.id, decision],
-                group_id=case.group.id,
-                target=target,
-                reason=decision.reason.value,
-                told=decision.told,
-            )
-            for case in dict.fromkeys(case for case, _ in telling)
-            for target, decision in case.sending.items()
-        ]
-        outbox.add(connection, messages, now)
+        outbox.add(connection, list(_messages(telling, facts_ids)), now)
 
     def _facts(self, case: _Case, decision: Decision, definitions: Definitions) -> Facts:
         group = replace(case.group, flush_at=case.decided.at)
@@ -344,6 +334,21 @@ def _alerts(
         believed[group.id] = every - members[group.id].alerts.keys()
     others = alert_rows.by_id(connection, set().union(*believed.values()))
     return {group_id: {**members[group_id].alerts, **_those(others, numbers)} for group_id, numbers in believed.items()}
+
+
+def _messages(
+    telling: Iterable[tuple[_Case, Decision]], facts_ids: Mapping[tuple[int, Decision], int]
+) -> Iterator[Queued]:
+    """One message for each addressee, in the order of the groups."""
+    for case in dict.fromkeys(case for case, _ in telling):
+        for target, decision in case.sending.items():
+            yield Queued(
+                facts_id=facts_ids[case.group.id, decision],
+                group_id=case.group.id,
+                target=target,
+                reason=decision.reason.value,
+                told=decision.told,
+            )
 
 
 def _those(alerts: Mapping[int, Alert], numbers: Iterable[int]) -> Mapping[int, Alert]:
