@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,48 +11,31 @@ from typing import Final
 
 import structlog
 
-from engine import fallback, single
-from engine.addressing import Addressing, Deliver
-from engine.auditor import Auditor
+from engine import assembly, single
 from engine.clock import Clock
 from engine.core.alert import Alert
 from engine.core.failover import Server
 from engine.core.levels import Effective
 from engine.core.muting import Mutes
 from engine.core.outcome import Outcome
-from engine.core.roles import Role
 from engine.delivery.addresses import Unconfigured
-from engine.dispatcher import Dispatcher
-from engine.doors import Doors, connector, deliverer, environment_of, heartbeat, shown
-from engine.evaluator import Evaluator
-from engine.fallback import Fallback
-from engine.flushing import Flushing
+from engine.doors import Doors
 from engine.health import Component, Vitals
-from engine.intake import Intake
-from engine.janitor import Janitor
-from engine.judging import Judge
-from engine.loop import LONGEST_PAUSE, Loop, Tick
-from engine.memory import Memory
+from engine.loop import Loop
 from engine.muting import Muting
-from engine.planner import Planner
 from engine.plans import PlannedQuery, plans
 from engine.posting import Posting
 from engine.present import Present
-from engine.pruner import Pruner
-from engine.publishing import Publishing
 from engine.querying import Querying
 from engine.reloading import AlertmanagerFile, Reloaded, Reloading
-from engine.replacing import Replacing
 from engine.rota import Rota
 from engine.rule_files import RuleFiles
-from engine.sender import Sender
-from engine.settings import Delivery, Planning, Settings
-from engine.silencing import Silencing
+from engine.settings import Settings
 from engine.store import schema
-from engine.store.database import Database, connect
+from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed
 from engine.store.door import OUT_OF_REACH, Connection
-from engine.store.listening import Ear, ear
+from engine.store.listening import Ear
 from engine.telemetry import Metrics
 from engine.telling import Telling
 from engine.timings import Timing, timings
@@ -66,26 +49,6 @@ DRAIN: Final = timedelta(seconds=10)
 """How long a stop waits for ticks, evaluations and sends under way."""
 
 UNIT_WORKERS: Final = 8
-LEAST_PATIENCE: Final = timedelta(seconds=2)
-"""A busy machine may keep a transaction waiting that long."""
-LOOPS: Final = (
-    "evaluator",
-    "rota",
-    "posting",
-    "dispatcher",
-    "sender",
-    "janitor",
-    "auditor",
-    "pruner",
-    "watch",
-    "listener",
-    "reloader",
-)
-CHORES: Final = frozenset({"janitor", "auditor", "pruner"})
-"""The loops that do something a few times a minute, for which nobody waits."""
-CHORES_PAUSE: Final = timedelta(seconds=3)
-FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
-"""The loops to which an edit makes a difference at once."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -196,7 +159,7 @@ class Service:
     @property
     def telling(self) -> Telling:
         """What makes facts of alerts, as a flush does."""
-        return _telling(self.settings)
+        return assembly.telling(self.settings)
 
     def test_channel(self, channel: Channel) -> Outcome | Unconfigured:
         """Send a message that says it is a test."""
@@ -234,12 +197,12 @@ class Service:
 
 def build(settings: Settings, doors: Doors | None = None) -> Service:
     """Put the engine together; opens nothing and starts nothing."""
-    parts = _parts(settings, doors or Doors())
+    parts = assembly.parts(settings, doors or Doors())
     unit_pool = parts.doors.executor(UNIT_WORKERS, "evaluate")
     send_pool = parts.doors.executor(settings.delivery_concurrency, "send")
-    posting = _posting(parts)
-    ticks = _ticks(parts, posting, unit_pool, send_pool)
-    listener = _listener(parts)
+    posting = assembly.posting(parts)
+    ticks = assembly.ticks(parts, posting, unit_pool, send_pool)
+    listener = assembly.listener(parts)
     if listener is not None:
         ticks["listener"] = listener.tick
     reloading = Reloading(
@@ -257,261 +220,14 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         metrics=parts.metrics,
         rota=parts.rota,
         querying=parts.querying,
-        loops=tuple(_loop(parts, name, tick, died=failed.set) for name, tick in ticks.items()),
+        loops=tuple(assembly.loop(parts, name, tick, died=failed.set) for name, tick in ticks.items()),
         pools=(unit_pool, send_pool),
         muting=parts.muting,
         vitals=parts.vitals,
-        trials=_trials(parts),
+        trials=assembly.trials(parts),
         posting=posting,
         reloading=reloading,
         lock=single.lock_for(parts.database),
         listener=listener,
         failed=failed,
-    )
-
-
-def _ticks(parts: _Parts, posting: Posting, unit_pool: Executor, send_pool: Executor) -> dict[str, Tick]:
-    """What this process's roles and everybody's housekeeping come to, in the order of the data's way."""
-    roles = parts.settings.roles
-    ticks: dict[str, Tick] = {}
-    # The heartbeat hangs on evaluating: a process that cannot evaluate any more must not keep its units.
-    ticks |= {"evaluator": _evaluator(parts, unit_pool).tick} if Role.EVALUATOR in roles else {"rota": parts.rota.beat}
-    if Role.API in roles:
-        # Whoever hears posts knows when none came.
-        ticks["posting"] = posting.tick
-    if Role.DISPATCHER in roles:
-        ticks["dispatcher"] = _dispatcher(parts).tick
-    if Role.SENDER in roles:
-        ticks["sender"] = _sender(parts, send_pool).tick
-    chores = {"janitor": _janitor(parts).tick, "auditor": _auditor(parts).tick, "pruner": _pruner(parts).tick}
-    return {**ticks, **chores, "watch": parts.vitals.watch}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Parts:
-    """What several loops share."""
-
-    settings: Settings
-    doors: Doors
-    deliver: Deliver
-    database: Database
-    feed: DefinitionFeed
-    metrics: Metrics
-    rota: Rota
-    querying: Querying
-    judge: Judge
-    addressing: Addressing
-    muting: Muting
-    vitals: Vitals
-    wakes: Mapping[str, threading.Event]
-
-
-def _parts(settings: Settings, doors: Doors) -> _Parts:
-    metrics = Metrics()
-    # Within a lease the rows of a process that was stopped must be free; its heartbeat runs out meanwhile.
-    patience = max(settings.lease * 2 / 3, LEAST_PATIENCE)
-    database = connect(settings.database_url, doors.clock, patience=patience)
-    environment = environment_of(settings)
-    addressing = Addressing(environment)
-    way_out = deliverer(settings, doors)
-    voice = Fallback(send=_voice(settings, environment, way_out, doors.clock), clock=doors.clock)
-    return _Parts(
-        settings=settings,
-        doors=doors,
-        deliver=way_out,
-        database=database,
-        feed=DefinitionFeed(now=database.now),
-        metrics=metrics,
-        rota=_rota(settings, database),
-        querying=Querying(
-            doors.connect or connector(settings, environment),
-            executor=doors.executor,
-            workers=settings.query_concurrency,
-            clock=doors.clock,
-            metrics=metrics,
-            planner=Planner(together=settings.planning is Planning.ON),
-            batched=settings.batched_datasources,
-        ),
-        judge=Judge(settings.external_url, settings.external_labels),
-        addressing=addressing,
-        muting=Muting(settings.external_labels),
-        vitals=Vitals(database=database, clock=doors.clock, fallback=voice, timeout=settings.health_check_timeout),
-        wakes={name: threading.Event() for name in LOOPS},
-    )
-
-
-def _voice(
-    settings: Settings, environment: Callable[[], Mapping[str, str]], way_out: Deliver, clock: Clock
-) -> Callable[[str], Outcome]:
-    return fallback.sender(
-        settings.fallback_channel,
-        environment,
-        way_out,
-        settings.delivery_timeout,
-        clock,
-        node=settings.node,
-        external_url=settings.external_url,
-    )
-
-
-def _rota(settings: Settings, database: Database) -> Rota:
-    return Rota(
-        database=database,
-        node=settings.node,
-        address=f"{settings.listen_host}:{settings.listen_port}",
-        interval=settings.evaluation_interval,
-        query_offset=settings.query_offset,
-        lease=settings.lease,
-        roles=settings.roles,
-    )
-
-
-def _loop(parts: _Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> Loop:
-    return Loop(
-        name,
-        tick,
-        wake=parts.wakes[name],
-        clock=parts.doors.clock,
-        metrics=parts.metrics,
-        # Deaf is not ill: without the listener an edit is in force a second later.
-        listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
-        died=died,
-        now=parts.database.reckon,
-        longest=CHORES_PAUSE if name in CHORES else LONGEST_PAUSE,
-    )
-
-
-def _listener(parts: _Parts) -> Ear | None:
-    """What wakes the loops at an edit; `None` under a virtual clock, which nobody waits by."""
-    if parts.doors.clock.authoritative:
-        return None
-
-    def wake() -> None:
-        for name in FOLLOWERS:
-            parts.wakes[name].set()
-
-    return ear(parts.database, wake)
-
-
-def _evaluator(parts: _Parts, pool: Executor) -> Evaluator:
-    return Evaluator(
-        database=parts.database,
-        feed=parts.feed,
-        querying=parts.querying,
-        intake=Intake(parts.database, parts.settings.external_labels),
-        judge=parts.judge,
-        rota=parts.rota,
-        metrics=parts.metrics,
-        memory=Memory(parts.database),
-        pool=pool,
-        advance=parts.wakes["dispatcher"].set,
-        datasource_health=parts.vitals.datasource,
-    )
-
-
-def _posting(parts: _Parts) -> Posting:
-    return Posting(
-        database=parts.database,
-        feed=parts.feed,
-        intake=Intake(parts.database),
-        metrics=parts.metrics,
-        resolve_timeout=parts.settings.resolve_timeout,
-        advance=parts.wakes["dispatcher"].set,
-    )
-
-
-def _dispatcher(parts: _Parts) -> Dispatcher:
-    external = parts.settings.external_labels
-    publishing = Publishing(database=parts.database, feed=parts.feed)
-    replacing = Replacing(database=parts.database, external=external)
-    flushing = Flushing(
-        database=parts.database,
-        addressing=parts.addressing,
-        muting=parts.muting,
-        publishing=publishing,
-        replacing=replacing,
-        telling=_telling(parts.settings),
-        metrics=parts.metrics,
-        send=parts.settings.delivery is Delivery.SEND,
-    )
-    return Dispatcher(
-        database=parts.database,
-        flushing=flushing,
-        muting=parts.muting,
-        publishing=publishing,
-        replacing=replacing,
-        silencing=Silencing(database=parts.database, external=external),
-        metrics=parts.metrics,
-        advance=parts.wakes["sender"].set,
-    )
-
-
-def _telling(settings: Settings) -> Telling:
-    return Telling(settings.external_url, shown(settings.prometheus_url), settings.external_labels)
-
-
-def _sender(parts: _Parts, pool: Executor) -> Sender:
-    return Sender(
-        database=parts.database,
-        feed=parts.feed,
-        addressing=parts.addressing,
-        present=Present(parts.judge, parts.rota.schedule_of),
-        deliver=parts.deliver,
-        holder=lambda: parts.rota.holder,
-        metrics=parts.metrics,
-        pool=pool,
-        deadline=parts.settings.delivery_timeout,
-        channel_health=parts.vitals.channel,
-        wake=parts.wakes["sender"].set,
-        clock=parts.doors.clock,
-        is_current=lambda: parts.rota.is_current,
-    )
-
-
-def _janitor(parts: _Parts) -> Janitor:
-    return Janitor(
-        database=parts.database,
-        metrics=parts.metrics,
-        vitals=parts.vitals,
-        feed=parts.feed,
-        querying=parts.querying,
-        rota=parts.rota,
-        external=parts.settings.external_labels,
-    )
-
-
-def _auditor(parts: _Parts) -> Auditor:
-    return Auditor(
-        database=parts.database,
-        feed=parts.feed,
-        rota=parts.rota,
-        intake=Intake(parts.database, parts.settings.external_labels),
-        metrics=parts.metrics,
-        ping=heartbeat(parts.settings),
-        send=parts.settings.delivery is Delivery.SEND,
-    )
-
-
-def _pruner(parts: _Parts) -> Pruner:
-    return Pruner(
-        database=parts.database,
-        rota=parts.rota,
-        metrics=parts.metrics,
-        keep=parts.settings.retention,
-        keep_messages=parts.settings.message_retention,
-    )
-
-
-def _trials(parts: _Parts) -> Trials:
-    return Trials(
-        database=parts.database,
-        feed=parts.feed,
-        querying=parts.querying,
-        judge=parts.judge,
-        addressing=parts.addressing,
-        deliver=parts.deliver,
-        deadline=parts.settings.delivery_timeout,
-        interval=parts.settings.evaluation_interval,
-        query_offset=parts.settings.query_offset,
-        external=parts.settings.external_labels,
     )
