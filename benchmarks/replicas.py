@@ -199,8 +199,9 @@ Everything runs on one machine: the processes, PostgreSQL, Prometheus and the we
 process adds little where one has taken what there is, and a rate is that of a machine with this load. The CPU time of a message
 is that of Tocsin's own processes, without the database's and the receiver's. Messages wait in groups of their own on 8 channels
 of one local receiver that answers at once. A real service answers in tens of milliseconds, and 4 messages to a channel are under
-way at a time: what limits a single channel is then the service. At the start the definitions are read and checked, and the alerts
-are read with the first slot of their unit.
+way at a time: what limits a single channel is then the service. The start, whose goal is 5 s, is the worst there is: the rules
+are one unit, so the first evaluation waits for all rules and all alerts, and as Prometheus knows no series of these alerts, which
+were put there by hand, each of them is written as one without data.
 
 {where}
 """
