@@ -44,7 +44,7 @@ def cut(text: str) -> list[Part]:
 
 _SPACES: Final = "\t\n\f\r "
 _AROUND: Final = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What is cut off around all of it: more than may stand between its parts."""
+"""What is cut off between the braces: more than may stand between the parts."""
 _HEAD: Final = re.compile(r"[\t\n\f\r ]*+([a-zA-Z_:][a-zA-Z0-9_:]*+)[\t\n\f\r ]*+(=~|=|!=|!~)")
 _TOKEN: Final = re.compile(r'(?:[^,"\\]|\\["\\]?|"(?:[^"\\]|\\["\\]?)*+"?)*+')
 _ESCAPE: Final = re.compile(r'\\([n"\\])')
@@ -56,10 +56,9 @@ class _NotClassicError(Exception):
 
 
 def _classic_parts(text: str) -> list[Part]:
-    body = text.strip(_AROUND)
-    if body.startswith("{") != body.endswith("}"):
+    if text.startswith("{") != text.endswith("}"):
         raise _NotClassicError
-    tokens = _comma_separated(body.removeprefix("{").removesuffix("}").strip(_AROUND))
+    tokens = _comma_separated(text.removeprefix("{").removesuffix("}").strip(_AROUND))
     return [_classic_part(token) for token in tokens]
 
 

@@ -184,7 +184,7 @@ PIECES = (
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join) | st.sampled_from(GOOD + BAD))
 def test_any_text_is_read_as_amtool_reads_it(tmp_path: Path, text: str) -> None:
-    assume(text.strip().startswith("{") == text.strip().endswith("}"))
+    assume(text.startswith("{") == text.endswith("}"))
     found = taken([text], tmp_path)
     if found is None:
         assert read(text) is None or not is_classic(text)
