@@ -176,22 +176,36 @@ def _ours(
     one: Heard, left: Sequence[Heard], ours: Sequence[Heard], evidence: Evidence
 ) -> tuple[Heard | None, Why | None]:
     """Why this engine told something; with it what the other told instead."""
-    timing = evidence.timings.get(one.receiver, Timing())
-    muted = _muted(one, evidence.mutes)
     if one.reason == "unmuted":
         return None, Why.UNMUTED
     instead = next((each for each in left if abs(each.at - one.at) <= evidence.within), None)
-    if instead is not None and not instead.firing and one.firing and one.firing <= muted:
-        return instead, Why.STAYS_TOLD
-    if one.resolved and one.resolved <= muted:
-        return instead, Why.RESOLVED_MUTED
-    later = timing.group_interval + evidence.within
-    late = next((each for each in left if one.firing == each.firing and timedelta(0) < each.at - one.at <= later), None)
-    if late is not None and _repeats(one, ours):
-        return late, Why.REPEAT
-    if late is not None and _begins_anew(one, ours):
-        return late, Why.ANEW
+    if (why := _by_mutes(one, instead, evidence)) is not None:
+        return instead, why
+    late = _late(one, left, evidence)
+    if late is not None and (why := _by_what_came_before(one, ours)) is not None:
+        return late, why
     return instead, None
+
+
+def _by_mutes(one: Heard, instead: Heard | None, evidence: Evidence) -> Why | None:
+    """Why a message about alerts that were found muted is not what the other told."""
+    muted = _muted(one, evidence.mutes)
+    if instead is not None and not instead.firing and one.firing and one.firing <= muted:
+        return Why.STAYS_TOLD
+    return Why.RESOLVED_MUTED if one.resolved and one.resolved <= muted else None
+
+
+def _late(one: Heard, left: Iterable[Heard], evidence: Evidence) -> Heard | None:
+    """The same firing alerts told by the other at its next flush."""
+    later = evidence.timings.get(one.receiver, Timing()).group_interval + evidence.within
+    return next((each for each in left if one.firing == each.firing and timedelta(0) < each.at - one.at <= later), None)
+
+
+def _by_what_came_before(one: Heard, ours: Sequence[Heard]) -> Why | None:
+    """Why this engine is earlier with a message than the other."""
+    if _repeats(one, ours):
+        return Why.REPEAT
+    return Why.ANEW if _begins_anew(one, ours) else None
 
 
 def _theirs(one: Heard, ours: Sequence[Heard], theirs: Sequence[Heard], evidence: Evidence) -> Why | None:
@@ -199,17 +213,25 @@ def _theirs(one: Heard, ours: Sequence[Heard], theirs: Sequence[Heard], evidence
 
     The first it tells by a receiver that is new to it is what this engine told before, as after a restart.
     """
-    timing = evidence.timings.get(one.receiver, Timing())
-    before = _before(one, theirs)
     if not one.firing and one.resolved and _muted(one, evidence.mutes, only_named=False):
         return Why.STAYS_TOLD
+    before = _before(one, theirs)
     if before is None:
-        earlier = frozenset[Labels]().union(*(each.firing for each in ours if each.at < one.at))
-        return Why.RESTART if one.firing and one.firing <= earlier else None
-    if before.firing != one.firing:
-        return None
+        return Why.RESTART if _was_told(one, ours) else None
+    return _again(one, before, evidence) if before.firing == one.firing else None
+
+
+def _was_told(one: Heard, messages: Iterable[Heard]) -> bool:
+    """Whether something fires in the message, and all of it was told before."""
+    earlier = frozenset[Labels]().union(*(each.firing for each in messages if each.at < one.at))
+    return bool(one.firing) and one.firing <= earlier
+
+
+def _again(one: Heard, before: Heard, evidence: Evidence) -> Why | None:
+    """Why the other told again what it had told before."""
     if one.firing & _muted(one, [mute for mute in evidence.mutes if mute.by_alert]):
         return Why.UNINHIBITED
+    timing = evidence.timings.get(one.receiver, Timing())
     return Why.RESTART if one.at - before.at < timing.repeat_interval else None
 
 

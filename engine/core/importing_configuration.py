@@ -72,7 +72,7 @@ class Change:
         """What the definition is known by."""
         one = self.after or self.before
         assert one is not None
-        return one.name if isinstance(one, Channel | TimeInterval) else one.id
+        return _key(one)
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -115,39 +115,39 @@ def plan(
     """The way from what stands to what the file declares. `keep` says how a channel is stored over the one before it."""
     assert declared.root is not None
     renamed = _renamed(declared.time_intervals, standing, origin)
-    own = [route for route in standing.routes if route.origin == origin or route.id == ROOT]
-    foreign = {route.id for route in standing.routes} - {route.id for route in own}
+    own = [route for route in standing.routes if _is_placed(route, origin)]
+    foreign = {route.id for route in standing.routes if not _is_placed(route, origin)}
     root = _with_intervals(declared.root, renamed)
     routes, gone = importing_routes.placed(root, own, origin=origin, taken=foreign)
-    mine = {channel.name: channel for channel in standing.channels if channel.origin == origin}
-    channels = [
-        keep(_over(replace(channel, origin=origin), mine.get(channel.name)), mine.get(channel.name))
-        for channel in declared.channels
-    ]
     intervals = [replace(one, name=renamed.get(one.name, one.name), origin=origin) for one in declared.time_intervals]
     inhibiting = _inhibiting(declared.inhibit_rules, standing, origin)
     changes = [
-        *_changes(Noun.CHANNEL, {c.name: c for c in channels}, mine),
-        *_changes(Noun.TIME_INTERVAL, {i.name: i for i in intervals}, _own(standing.time_intervals, origin)),
-        *_changes(Noun.ROUTE, {r.id: r for r in routes}, {r.id: r for r in own}),
-        *_changes(Noun.INHIBIT_RULE, {r.id: r for r in inhibiting}, _own(standing.inhibit_rules, origin)),
+        *_channels(declared.channels, standing, origin, keep),
+        *_changes(Noun.TIME_INTERVAL, _keyed(intervals), _own(standing.time_intervals, origin)),
+        *_changes(Noun.ROUTE, _keyed(routes), _keyed(own)),
+        *_changes(Noun.INHIBIT_RULE, _keyed(inhibiting), _own(standing.inhibit_rules, origin)),
     ]
     kept = _still_named(changes, standing, origin)
     return _sorted_out(
         [change for change in changes if not (change.noun is Noun.CHANNEL and change.key in kept)],
-        notes=(
-            *(f"channel {name!r} stays, because {who} names it" for name, who in kept.items()),
-            *(
-                f"a time interval {name!r} is there already, and is not the import's: this one is called {other!r}"
-                for name, other in renamed.items()
-            ),
-        ),
+        notes=tuple(_notes(kept, renamed)),
         reasons=tuple(_reasons(standing, origin, {route.id for route in gone})),
     )
 
 
-def _sorted_out(changes: Iterable[Change | None], notes: tuple[str, ...], reasons: tuple[Reason, ...]) -> Plan:
-    every = [change for change in changes if change is not None]
+def _is_placed(route: Route, origin: str) -> bool:
+    """Whether the import says where the route stands: all of its own, and the root whoever owns it."""
+    return route.origin == origin or route.id == ROOT
+
+
+def _notes(kept: Mapping[str, str], renamed: Mapping[str, str]) -> Iterator[str]:
+    for name, who in kept.items():
+        yield f"channel {name!r} stays, because {who} names it"
+    for name, other in renamed.items():
+        yield f"a time interval {name!r} is there already, and is not the import's: this one is called {other!r}"
+
+
+def _sorted_out(every: Sequence[Change], notes: tuple[str, ...], reasons: tuple[Reason, ...]) -> Plan:
     return Plan(
         added=tuple(change for change in every if change.before is None),
         changed=tuple(c for c in every if c.before is not None and c.after is not None and c.before != c.after),
@@ -166,24 +166,47 @@ def _changes(noun: Noun, wanted: Mapping[str, Definition], own: Mapping[str, Def
         yield Change(noun=noun, before=before, after=after)
 
 
+def _key(one: Definition) -> str:
+    return one.name if isinstance(one, Channel | TimeInterval) else one.id
+
+
+def _keyed(definitions: Iterable[Definition]) -> dict[str, Definition]:
+    return {_key(one): one for one in definitions}
+
+
 def _own(definitions: Iterable[TimeInterval | InhibitRule], origin: str) -> dict[str, Definition]:
-    own = (one for one in definitions if one.origin == origin)
-    return {one.id if isinstance(one, InhibitRule) else one.name: one for one in own}
+    return _keyed(one for one in definitions if one.origin == origin)
+
+
+def _channels(
+    declared: Iterable[Channel],
+    standing: Standing,
+    origin: str,
+    keep: Callable[[Channel, Channel | None], Channel],
+) -> Iterator[Change]:
+    mine = {channel.name: channel for channel in standing.channels if channel.origin == origin}
+    wanted = {
+        channel.name: keep(_over(replace(channel, origin=origin), mine.get(channel.name)), mine.get(channel.name))
+        for channel in declared
+    }
+    return _changes(Noun.CHANNEL, wanted, mine)
 
 
 def _over(channel: Channel, before: Channel | None) -> Channel:
     """What a file cannot say of a channel stays, and so does a secret that it does not give, or gives as `<secret>`."""
     stored = before if before is not None and before.kind is channel.kind else replace(channel, url="", settings={})
-    settings = {
-        name: stored.settings.get(name, "") if text == SECRET else text for name, text in channel.settings.items()
-    }
     return replace(
         channel,
         url=stored.url if channel.url in ("", SECRET) else channel.url,
-        settings={name: text for name, text in settings.items() if text},
+        settings=_settings_over(channel.settings, stored.settings),
         rate_limit=channel.rate_limit if before is None else before.rate_limit,
         team=channel.team if before is None else before.team,
     )
+
+
+def _settings_over(given: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
+    settings = {name: stored.get(name, "") if text == SECRET else text for name, text in given.items()}
+    return {name: text for name, text in settings.items() if text}
 
 
 def _renamed(intervals: Iterable[TimeInterval], standing: Standing, origin: str) -> dict[str, str]:

@@ -57,15 +57,10 @@ class _Pairing:
         candidates = sorted(
             (r for r in self.left.values() if r.parent_id == parent_id), key=lambda r: (r.position, r.id)
         )
-        places = {route.id: place for place, route in enumerate(candidates)}
         pairs: dict[int, Route] = {}
         for identity in (_content, _looks, _matchers):
             self._pair(branch.below, candidates, identity, pairs)
-        for at, child in enumerate(branch.below):
-            for route in candidates:
-                here = route.id in self.left and places[route.id] == at and route.receiver == child.route.receiver
-                if at not in pairs and here:
-                    pairs[at] = self.left.pop(route.id)
+        self._pair_by_place(branch.below, candidates, pairs)
         for at, route in sorted(pairs.items()):
             yield branch.below[at], route
             yield from self.below(branch.below[at], route.id)
@@ -96,6 +91,12 @@ class _Pairing:
             alike = waiting.get(identity(branch.route))
             if at not in pairs and alike:
                 pairs[at] = self.left.pop(alike.pop(0).id)
+
+    def _pair_by_place(self, branches: Sequence[Branch], candidates: Sequence[Route], pairs: dict[int, Route]) -> None:
+        """Pair what is left over and leads to the same receiver from the same place; of two lists the longer has no such."""
+        for at, (branch, route) in enumerate(zip(branches, candidates, strict=False)):
+            if at not in pairs and route.id in self.left and route.receiver == branch.route.receiver:
+                pairs[at] = self.left.pop(route.id)
 
     def _moved(self, branch: Branch) -> Route | None:
         looks = _looks(branch.route)
