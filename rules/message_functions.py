@@ -80,20 +80,26 @@ def _to_json(value: object) -> str:
 
 def _plain(value: object) -> object:
     match value:
-        case GoTime():
-            return value.format("2006-01-02T15:04:05.999999999Z07:00")
-        case GoDuration():
-            return value.nanoseconds
         case Mapping():
             return {name: _plain(value[name]) for name in sorted(value)}
         case list() | tuple():
             return [_plain(one) for one in value]
+        case AsJson():
+            return {name: _plain(one) for name, one in value.as_json().items()}
+        case _:
+            return _plain_scalar(value)
+
+
+def _plain_scalar(value: object) -> object:
+    match value:
+        case GoTime():
+            return value.format("2006-01-02T15:04:05.999999999Z07:00")
+        case GoDuration():
+            return value.nanoseconds
         case _ if value is UNTYPED_NIL:
             return None
         case None | bool() | int() | float() | str():
             return value
-        case AsJson():
-            return {name: _plain(one) for name, one in value.as_json().items()}
         case _:
             raise TypeError(f"cannot write {type(value).__name__} as JSON")
 

@@ -106,8 +106,12 @@ def _compiled(template: str, definitions: str, html: bool) -> gotpl.Template | g
 
 def _defaults_beside(template: str) -> str:
     """Alertmanager's own, less those that the template defines itself: of two definitions the later would count."""
-    own = {found[1] or found[2] for found in _NAME.finditer(template)}
+    own = _defined(template)
     return "".join(text for name, text in DEFAULTS.items() if name not in own)
+
+
+def _defined(text: str) -> set[str]:
+    return {found[1] or found[2] for found in _NAME.finditer(text)}
 
 
 def stepped(text: str) -> str:
@@ -117,14 +121,12 @@ def stepped(text: str) -> str:
 
 def _undefined(template: str, definitions: str) -> None:
     """TemplateError for a call of what nobody has defined, which would fail only when a message is due."""
-    known = {found[1] or found[2] for text in (template, definitions) for found in _NAME.finditer(text)}
-    known |= DEFAULTS.keys()
-    for text in (template, definitions):
+    known = _defined(template) | _defined(definitions) | DEFAULTS.keys()
+    for text, place in ((template, ""), (definitions, "in the definitions: ")):
         for found in _CALL.finditer(text):
             name = found[1] or found[2]
             if name not in known:
                 line = text.count("\n", 0, found.start()) + 1
-                place = "" if text is template else "in the definitions: "
                 raise TemplateError(f"{place}no template {name!r} is defined{_like(name, known)}", line=line, column=1)
 
 

@@ -87,23 +87,30 @@ def _sns(form: Form) -> Address | None:
     topic, phone, target = form.text("topic_arn"), form.text("phone_number"), form.text("target_arn")
     if not (topic or phone or target):
         form.tell("topic_arn", "there is no topic_arn, phone_number or target_arn; give one of them", Severity.ERROR)
-    form.used.add("sigv4")
-    keys = form.reader.texts(form.fields.get("sigv4"), "sigv4", form.label)
-    access, secret = keys.get("access_key", ""), keys.get("secret_key", "")
-    if bool(access) != bool(secret):
-        form.tell("sigv4", "sigv4 has one of access_key and secret_key; give both or neither", Severity.ERROR)
-    region = keys.get("region", "") or ":".join(topic.split(":")[3:4])
-    if not (access and secret and region and (topic or phone)):
+    signature = _signature(form, topic)
+    if not (all(signature.values()) and (topic or phone)):
         form.tell(
             "sigv4",
             "it is carried over only with access_key, secret_key and region in sigv4, and a topic or a phone number",
         )
         return None
     to = f"%23{quote(topic.rpartition(':')[2])}" if topic else "{phone_number}"
-    settings = {"access_key": access, "secret_key": secret, "region": region, "phone_number": phone, "topic_arn": topic}
     return Address(
-        kind=ChannelKind.APPRISE, url=f"sns://{{access_key}}/{{secret_key}}/{{region}}/{to}", settings=settings
+        kind=ChannelKind.APPRISE,
+        url=f"sns://{{access_key}}/{{secret_key}}/{{region}}/{to}",
+        settings={**signature, "phone_number": phone, "topic_arn": topic},
     )
+
+
+def _signature(form: Form, topic: str) -> dict[str, str]:
+    """What signs a request to AWS, each empty where it is not given; a topic says its region itself."""
+    form.used.add("sigv4")
+    keys = form.reader.texts(form.fields.get("sigv4"), "sigv4", form.label)
+    access, secret = keys.get("access_key", ""), keys.get("secret_key", "")
+    if bool(access) != bool(secret):
+        form.tell("sigv4", "sigv4 has one of access_key and secret_key; give both or neither", Severity.ERROR)
+    region = keys.get("region", "") or ":".join(topic.split(":")[3:4])
+    return {"access_key": access, "secret_key": secret, "region": region}
 
 
 def _wechat(form: Form) -> Address | None:

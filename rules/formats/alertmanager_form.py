@@ -58,10 +58,8 @@ class Form:
         if own and own_file:
             self.tell(f"{name}_file", f"{name} and {name}_file are both given; keep one of them", Severity.ERROR)
         if own or own_file:
-            return own or f"file:{own_file}"
-        shared = self.text(name, common)
-        shared_file = self.text(f"{name}_file", f"{common}_file") if common else ""
-        return shared or (f"file:{shared_file}" if shared_file else "")
+            return _or_file(own, own_file)
+        return _or_file(self.text(name, common), self.text(f"{name}_file", f"{common}_file") if common else "")
 
     def web(self, name: str, text: str, common: str = "") -> str:
         """The text checked to be an http(s) URL, a reference, or nothing; the field it came in by is told."""
@@ -158,3 +156,7 @@ class Form:
         if node.kind is not Kind.MAPPING:
             return {}
         return {key: text for key, text in self.reader.texts(node, name, self.label).items() if text}
+
+
+def _or_file(text: str, file: str) -> str:
+    return text or (f"file:{file}" if file else "")

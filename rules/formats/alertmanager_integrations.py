@@ -7,10 +7,10 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from rules.channels import Channel, ChannelKind
-from rules.formats.alertmanager_fields import INTEGRATIONS
+from rules.formats.alertmanager_fields import INTEGRATIONS, Integration
 from rules.formats.alertmanager_form import SECRET
 from rules.formats.alertmanager_services import POST_MESSAGE, SLACK_API
 from rules.message_parts import DETAILS
@@ -99,21 +99,26 @@ def integration(channel: Channel, shown: Shown) -> Integrated | Unwritable:
     """The channel as an integration. `shown` says how a secret is written: as it is, or as `<secret>`."""
     writer = _Writer(channel, shown)
     name = _BY_KIND[channel.kind](writer) if channel.kind in _BY_KIND else _apprise(writer)
-    if not name:
+    if writer.problem or not name:
         return Unwritable(why=writer.problem or "it is a service that Alertmanager does not know")
-    if writer.problem:
-        return Unwritable(why=writer.problem)
     known = INTEGRATIONS[name]
-    texts = dict(channel.templates)
-    if name == "email_configs" and "subject" in texts:
+    left = (
+        *(f"settings.{one}" for one in channel.settings if one not in writer.used),
+        *(f"the template {one}" for one in _fill_in_texts(writer, known)),
+    )
+    resolved = {"send_resolved": channel.send_resolved} if channel.send_resolved is not known.send_resolved else {}
+    return Integrated(name=name, fields={**resolved, **writer.fields}, left_out=left)
+
+
+def _fill_in_texts(writer: _Writer, known: Integration) -> list[str]:
+    """Fill in the templates of the message; the names of those that the integration has no field for."""
+    texts = dict(writer.channel.templates)
+    if known.name == "email_configs" and "subject" in texts:
         writer.fields["headers"] = {"Subject": texts.pop("subject")}
     details = {one.removeprefix(DETAILS): texts.pop(one) for one in list(texts) if one.startswith(DETAILS)}
     writer.fields |= {"details": details} if details else {}
-    left = [f"settings.{one}" for one in channel.settings if one not in writer.used]
-    left += [f"the template {one}" for one in texts if one not in known.templates]
     writer.fields |= {one: text for one, text in texts.items() if one in known.templates}
-    resolved = {"send_resolved": channel.send_resolved} if channel.send_resolved is not known.send_resolved else {}
-    return Integrated(name=name, fields={**resolved, **writer.fields}, left_out=tuple(left))
+    return [one for one in texts if one not in known.templates]
 
 
 def _slack(writer: _Writer) -> str:
@@ -152,10 +157,7 @@ def _email(writer: _Writer) -> str:
         writer.problem = f"its server is {url}, and Alertmanager has no such reference"
         return "email_configs"
     parts = urlsplit(url if "://" in url else f"smtp://{url}")
-    port = writer.channel.settings.get("port") or parts.port or 587
-    host = parts.hostname or "unconfigured.invalid"
-    writer.used |= {"port", "tls", "ca_file"}
-    writer.fields["smarthost"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    port = _smarthost(writer, parts)
     writer.setting("to") or writer.fields.update(to="nobody@unconfigured.invalid")
     writer.setting("from") or writer.fields.update({"from": "tocsin@unconfigured.invalid"})
     writer.setting("hello")
@@ -164,14 +166,29 @@ def _email(writer: _Writer) -> str:
     if parts.username:
         writer.fields["auth_username"] = unquote(parts.username)
         writer.secret("auth_password", unquote(parts.password or ""))
+    _email_tls(writer, parts.scheme, port)
+    return "email_configs"
+
+
+def _smarthost(writer: _Writer, server: SplitResult) -> str:
+    """Fill in where the mail server is; its port."""
+    writer.used.add("port")
+    port = writer.channel.settings.get("port") or str(server.port or 587)
+    host = server.hostname or "unconfigured.invalid"
+    writer.fields["smarthost"] = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return port
+
+
+def _email_tls(writer: _Writer, scheme: str, port: str) -> None:
+    """Fill in how the mail server is spoken to, as far as it is not what Alertmanager does at this port by itself."""
+    writer.used |= {"tls", "ca_file"}
     tls = writer.channel.settings.get("tls", "")
     if tls == "none":
         writer.fields["require_tls"] = False
-    elif (tls == "implicit" or parts.scheme == "smtps") and str(port) != "465":
+    elif (tls == "implicit" or scheme == "smtps") and port != "465":
         writer.fields["force_implicit_tls"] = True
     if ca_file := writer.channel.settings.get("ca_file", ""):
         writer.fields["tls_config"] = {"ca_file": ca_file}
-    return "email_configs"
 
 
 def _webhook(writer: _Writer) -> str:

@@ -58,13 +58,16 @@ def pagerduty(form: Form) -> Address:
     if not url or url.startswith(PAGERDUTY):
         region = {"region": "eu"} if url.startswith(PAGERDUTY[1]) else {}
         return Address(kind=ChannelKind.PAGERDUTY, url=key, settings={**region, **settings})
-    parts = urlsplit(url)
+    return Address(kind=ChannelKind.PAGERDUTY, url=_other_endpoint(form, url, key), settings=settings)
+
+
+def _other_endpoint(form: Form, url: str, key: str) -> str:
+    """The address with the key in it, as channels of kind pagerduty have another endpoint than PagerDuty's; empty without."""
     if key.startswith("file:"):
         form.tell("url", "a key from a file cannot go to another address than PagerDuty's; give routing_key itself")
-        key = ""
-    # A key in the address names another endpoint, as channels of kind pagerduty have it.
-    address = parts._replace(netloc=f"{key}@{parts.netloc}").geturl() if key else ""
-    return Address(kind=ChannelKind.PAGERDUTY, url=address, settings=settings)
+        return ""
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{key}@{parts.netloc}").geturl() if key else ""
 
 
 def email(form: Form) -> Address:

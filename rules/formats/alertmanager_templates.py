@@ -50,15 +50,15 @@ def completed(
 
 def definitions(text: str) -> Iterator[tuple[str, str]]:
     """The definitions of a file by name, each from its `define` to its `end`; one that does not end is none."""
-    depth, begun = 0, None
+    depth = 0
+    begun: tuple[str, int] | None = None
     for action in _ACTION.finditer(text):
         word = _WORD.match(action[0])
         if word is None:
             continue
         if word[1] in _OPENS:
-            named = _NAMED.match(action[0])
-            if depth == 0 and named is not None:
-                begun = (_unquoted(named[1]), action.start())
+            if depth == 0:
+                begun = _begun(action)
             depth += 1
         elif word[1] == "end":
             depth -= 1
@@ -66,6 +66,12 @@ def definitions(text: str) -> Iterator[tuple[str, str]]:
                 name, start = begun
                 yield name, text[start : action.end()]
                 begun = None
+
+
+def _begun(action: re.Match[str]) -> tuple[str, int] | None:
+    """The name of the definition that begins with this action, and where; `None` for what defines nothing."""
+    named = _NAMED.match(action[0])
+    return None if named is None else (_unquoted(named[1]), action.start())
 
 
 def _needed(text: str, known: Mapping[str, str]) -> Sequence[str]:

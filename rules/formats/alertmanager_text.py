@@ -7,7 +7,7 @@ for is left out, and a comment at the top says so. It is no export: what stands 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, Protocol, assert_never
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from rules import durations, time_intervals
 from rules.channels import Channel, ChannelKind
 from rules.formats import yaml_text
 from rules.inhibition import InhibitRule
-from rules.routing import ROOT, Node, Policy, Tree
+from rules.routing import ROOT, Node, Policy, Route, Tree
 from rules.time_intervals import TimeInterval
 
 SECRET: Final = "<secret>"  # noqa: S105 - it stands in the place of one
@@ -67,34 +67,61 @@ def written(declared: Declared, policies: Iterable[Policy]) -> str:
             for name, channels in heard.items()
         ],
     }
-    if declared.inhibit_rules:
-        content["inhibit_rules"] = [_inhibit_rule(rule) for rule in declared.inhibit_rules]
-    if declared.time_intervals:
-        content["time_intervals"] = [
+    return _HEAD + yaml_text.dump(content | beside_routes(declared, inhibit_rule))
+
+
+def beside_routes(
+    declared: Declared, inhibit_rule: Callable[[InhibitRule], dict[str, object]]
+) -> dict[str, list[dict[str, object]]]:
+    """The sections of inhibit rules and time intervals, each only where there are any."""
+    sections: dict[str, list[dict[str, object]]] = {
+        "inhibit_rules": [inhibit_rule(rule) for rule in declared.inhibit_rules],
+        "time_intervals": [
             {"name": one.name, "time_intervals": [time_intervals.document(period) for period in one.periods]}
             for one in declared.time_intervals.values()
-        ]
-    return _HEAD + yaml_text.dump(content)
+        ],
+    }
+    return {name: section for name, section in sections.items() if section}
 
 
 def _route(node: Node, declared: Declared, names: Mapping[str, str]) -> dict[str, object]:
     route = node.route
-    timings = node.policy if route.id == ROOT else route
+    return given(
+        {
+            "receiver": names[route.id],
+            **grouping(route, node.policy if route.id == ROOT else route),
+            **intervals(route, declared),
+            "routes": [_route(child, declared, names) for child in node.children],
+        }
+    )
+
+
+def grouping(route: Route, timings: Route | Policy) -> dict[str, object]:
+    """Which alerts the route takes, what it groups them by, and how often it tells of them."""
     spans = {name: durations.format(span) for name in _SPANS if (span := getattr(timings, name)) is not None}
-    fields: dict[str, object] = {
-        "receiver": names[route.id],
+    return {
         "matchers": [str(matcher) for matcher in route.matchers],
         "continue": route.continue_,
         **({} if route.group_by is None else {"group_by": list(route.group_by)}),
         **spans,
+    }
+
+
+def intervals(route: Route, declared: Declared) -> dict[str, object]:
+    """When the route is silent, by those of its intervals that there are; a file that names another is refused."""
+    return {
         "mute_time_intervals": [name for name in route.mute_time_intervals if name in declared.time_intervals],
         "active_time_intervals": [name for name in route.active_time_intervals if name in declared.time_intervals],
-        "routes": [_route(child, declared, names) for child in node.children],
     }
-    return {name: value for name, value in fields.items() if value or name in ("group_by", *spans)}
 
 
-def _inhibit_rule(rule: InhibitRule) -> dict[str, object]:
+def given(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a route that say something; to group by nothing and to wait not at all are said."""
+    return {name: value for name, value in fields.items() if value or name in ("group_by", *_SPANS)}
+
+
+def inhibit_rule(rule: InhibitRule) -> dict[str, object]:
+    """The rule in the words that 0.25 knows, without its name."""
     return {
         "source_matchers": [str(matcher) for matcher in rule.source_matchers],
         "target_matchers": [str(matcher) for matcher in rule.target_matchers],

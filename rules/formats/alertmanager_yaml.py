@@ -289,12 +289,7 @@ class _Reader(Reader):
         """
         found: list[Matcher] = []
         for field, operator in ((f"{prefix}match", Operator.EQUAL), (f"{prefix}match_re", Operator.REGEX)):
-            texts: dict[str, tuple[Node, str]] = {}
-            for given in self.given(node, field, label):
-                for name, text in self.texts(given, field, label).items():
-                    texts.setdefault(name, (_member(given, name) or given, text))
-            for name, (place, text) in texts.items():
-                found += self.one_matcher(place, field, label, (name, operator, text))
+            found += self.named_matchers(node, field, label, operator)
         for given in self.given(node, f"{prefix}matchers", label):
             for item in self.list(given, f"{label}{prefix}matchers"):
                 text = self.text(item, f"{prefix}matchers", label)
@@ -303,6 +298,14 @@ class _Reader(Reader):
                 except MatcherError as error:
                     self.tell(item, f"{prefix}matchers", f"{label}{prefix}matchers: {error.message}")
         return tuple(found)
+
+    def named_matchers(self, node: Node, field: str, label: str, operator: Operator) -> Iterator[Matcher]:
+        texts: dict[str, tuple[Node, str]] = {}
+        for given in self.given(node, field, label):
+            for name, text in self.texts(given, field, label).items():
+                texts.setdefault(name, (_member(given, name) or given, text))
+        for name, (place, text) in texts.items():
+            yield from self.one_matcher(place, field, label, (name, operator, text))
 
     def given(self, node: Node, field: str, label: str) -> list[Node]:
         """What the mapping says under this name itself, and what is merged into it, which is told."""
