@@ -54,8 +54,7 @@ def _channels(
     last = {one.parcel.target.channel: one.outcome for one in ended}
     known = channel_state.states(connection, last)
     for channel, outcome in sorted(last.items(), key=lambda pair: pair[0]):
-        rests = [_rest(one.outcome, now) for one in ended if one.parcel.target.channel == channel]
-        until = max((at for at in (*rests, full[channel]) if at is not None), default=None)
+        until = _rests_until(channel, ended, full[channel], now)
         match outcome:
             case Delivered():
                 if not _says_so(known.get(channel), until, now):
@@ -71,6 +70,13 @@ def _says_so(known: ChannelState | None, until: datetime | None, now: datetime) 
     if known is None or known.last_success_at is None or known.state != "ok":
         return False
     return known.next_send_at == until and timedelta(0) <= now - known.last_success_at < NOTED_ANEW
+
+
+def _rests_until(
+    channel: str, ended: Sequence[Conclusion], full_until: datetime | None, now: datetime
+) -> datetime | None:
+    rests = [_rest(one.outcome, now) for one in ended if one.parcel.target.channel == channel]
+    return max((at for at in (*rests, full_until) if at is not None), default=None)
 
 
 def _rest(outcome: Outcome, now: datetime) -> datetime | None:

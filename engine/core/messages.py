@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Final, assert_never
 
 from engine.core import (
     messages_apprise,
@@ -24,6 +24,8 @@ from engine.core.messages_templated import parts
 from rules.channels import Channel, ChannelKind
 
 __all__ = ["Message", "message", "plain", "render"]
+
+_NONE: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,7 @@ def message(channel: Channel | None, facts: Facts) -> Message:
     return Message(body=body, problems=made.problems)
 
 
-def render(
-    kind: ChannelKind, facts: Facts, settings: Mapping[str, str], texts: Mapping[str, str] | None = None
-) -> bytes:
+def render(kind: ChannelKind, facts: Facts, settings: Mapping[str, str], texts: Mapping[str, str] = _NONE) -> bytes:
     """The payload for a channel of this kind.
 
     JSON for slack (chat.postMessage), pagerduty (Events v2 without routing_key), webhook (Alertmanager's version 4), email
@@ -62,19 +62,18 @@ def render(
     references unresolved; `texts` are the parts its templates have made.
     ChannelError when a setting that shapes the message makes no sense.
     """
-    own = texts or {}
     match kind:
         case ChannelKind.SLACK:
-            return messages_slack.render(facts, own)
+            return messages_slack.render(facts, texts)
         case ChannelKind.PAGERDUTY:
-            return messages_pagerduty.render(facts, own)
+            return messages_pagerduty.render(facts, texts)
         case ChannelKind.EMAIL:
-            return messages_email.render(facts, own)
+            return messages_email.render(facts, texts)
         case ChannelKind.WEBHOOK:
-            return messages_webhook.render(facts, settings, own)
+            return messages_webhook.render(facts, settings, texts)
         case ChannelKind.APPRISE:
-            return messages_apprise.render(facts, own)
+            return messages_apprise.render(facts, texts)
         case ChannelKind.LOG:
-            return messages_log.render(facts, own)
+            return messages_log.render(facts, texts)
         case _:
             assert_never(kind)

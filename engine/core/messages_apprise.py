@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from engine.core.facts import Facts
+from engine.core.facts import AlertFacts, Facts
 from engine.core.messages_text import (
     SHOWN_ALERTS,
     clean,
@@ -37,18 +37,21 @@ def render(facts: Facts, texts: Mapping[str, str] = _NONE) -> bytes:
     """
     head = _first(texts, _TITLES) or title(facts)
     own = _first(texts, _BODIES)
+    notes = [one_line(note, 500) for note in facts.notes[:5]]
     if own:
-        return message(facts, head, "\n".join((own, *(one_line(note, 500) for note in facts.notes[:5]))), short=own)
+        return message(facts, head, "\n".join((own, *notes)), short=own)
     shown = facts.alerts[:SHOWN_ALERTS]
     told = told_once(facts)
-    lines = [
-        one_line(" | ".join(part for part in (headline(alert), own_labels(alert, told), measured(alert)) if part), 500)
-        for alert in shown
-    ]
+    lines = [_line(alert, told) for alert in shown]
     if len(shown) == 1:
         lines.append(clean(description(shown[0]))[:2000])
-    parts = [*lines, unshown(facts, len(shown)), *(one_line(note, 500) for note in facts.notes[:5])]
+    parts = [*lines, unshown(facts, len(shown)), *notes]
     return message(facts, head, "\n".join(part for part in parts if part))
+
+
+def _line(alert: AlertFacts, told: frozenset[str]) -> str:
+    parts = (headline(alert), own_labels(alert, told), measured(alert))
+    return one_line(" | ".join(part for part in parts if part), 500)
 
 
 def _first(texts: Mapping[str, str], names: tuple[str, ...]) -> str:

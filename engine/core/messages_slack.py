@@ -72,14 +72,26 @@ def payload(facts: Facts, texts: Mapping[str, str] = _NONE) -> Json:
     (attachment,) = made.pop("attachments")
     own = {name: let_go(text, _LIMITS.get(name, 3000)) for name, text in texts.items()}
     if "text" in own:
-        attachment = {name: value for name, value in attachment.items() if name != "fields"}
-        notes = "\n".join(_notes(facts))
-        own["text"] = "\n".join(part for part in (let_go(texts["text"], _TEXT_LIMIT - len(notes)), notes) if part)
-    attachment |= {name: text for name, text in own.items() if name in _OF_ATTACHMENT}
+        del attachment["fields"]
+        own["text"] = _with_notes(texts["text"], facts)
+    attachment |= _picked(own, _OF_ATTACHMENT)
     shown = one_line(own.get("message_text") or own.get("title") or str(made["text"]), 3000)
     attachment["fallback"] = own.get("fallback") or shown
-    whole = {name: text for name, text in own.items() if name in _OF_MESSAGE and text}
-    return {"text": shown, **whole, "attachments": [{name: value for name, value in attachment.items() if value}]}
+    return {"text": shown, **_filled_in(_picked(own, _OF_MESSAGE)), "attachments": [_filled_in(attachment)]}
+
+
+def _with_notes(text: str, facts: Facts) -> str:
+    """The text of one's own, as much of it as the notes leave room for, and these below it."""
+    notes = "\n".join(_notes(facts))
+    return "\n".join(part for part in (let_go(text, _TEXT_LIMIT - len(notes)), notes) if part)
+
+
+def _picked(own: Mapping[str, str], names: frozenset[str]) -> dict[str, str]:
+    return {name: text for name, text in own.items() if name in names}
+
+
+def _filled_in(fields: Mapping[str, object]) -> Json:
+    return {name: value for name, value in fields.items() if value}
 
 
 def _standard(facts: Facts) -> dict[str, Any]:

@@ -119,25 +119,29 @@ def receive(
     fresh = span(post.starts_at, post.ends_at, now, resolve_timeout)
     stands = fresh if before is None else merged(_span_of(before, expiry, now), fresh, now)
     over = stands.is_over(now)
-    alert = Alert(
-        id=None if before is None else before.id,
-        source=EXTERNAL,
-        labels=post.labels,
-        sample_labels=post.labels,
-        state=State.INACTIVE if over else State.FIRING,
-        value=math.nan,
-        active_at=stands.starts_at,
-        fired_at=stands.starts_at,
-        resolved_at=stands.ends_at if over else None,
-        episode=1 if before is None else before.episode,
-        annotations=post.annotations,
-        generator_url=post.generator_url,
-    )
+    alert = _alert(post, before, stands, State.INACTIVE if over else State.FIRING)
     state = None if before is None else before.state
     if state is alert.state:
         return Received(alert=alert, span=stands, restated=before is not None and _says(alert) != _says(before))
     reason = TransitionReason.RESOLVED_BY_SENDER if over else TransitionReason.POSTED
     return Received(alert=alert, span=stands, change=Change(before=state, alert=alert, reason=reason))
+
+
+def _alert(post: Post, before: Alert | None, stands: Span, state: State) -> Alert:
+    return Alert(
+        id=None if before is None else before.id,
+        source=EXTERNAL,
+        labels=post.labels,
+        sample_labels=post.labels,
+        state=state,
+        value=math.nan,
+        active_at=stands.starts_at,
+        fired_at=stands.starts_at,
+        resolved_at=stands.ends_at if state is State.INACTIVE else None,
+        episode=1 if before is None else before.episode,
+        annotations=post.annotations,
+        generator_url=post.generator_url,
+    )
 
 
 def expired(alert: Alert, ends_at: datetime) -> Change:

@@ -22,7 +22,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -203,14 +203,13 @@ def _exchange(
     A body cut short by the deadline is no error, for the status has answered already: what arrived of it is returned.
     """
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    host, port = _server(parts)
     door = wire.door(parts.scheme, host, port)
     line = wire.line(door) or _dialled(wire, parts.scheme, host, port)
     stays = False
     try:
-        target = quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
         closing = {} if wire.lines.are_kept else {"Connection": "close"}
-        line.connection.request(method, target, body, {"User-Agent": "Tocsin", **closing, **headers})
+        line.connection.request(method, _target(parts), body, {"User-Agent": "Tocsin", **closing, **headers})
         with line.connection.getresponse() as response:
             answer = Answer(response.status, _body(response, limit), retry_after(response.headers))
             # Only a connection on which nothing is under way any more can carry another message.
@@ -221,6 +220,15 @@ def _exchange(
             wire.leave_open(door, line)
         else:
             line.connection.close()
+
+
+def _server(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _target(parts: SplitResult) -> str:
+    """What is asked of the server; what may not stand in a request as it is gets quoted, what is quoted stays."""
+    return quote(f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}", safe="%/?:@!$&'()*+,;=[]~")
 
 
 def _dialled(wire: Wire, scheme: str, host: str, port: int) -> Line:
