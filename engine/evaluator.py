@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
@@ -20,6 +21,7 @@ from engine.asking import Asking, Deadline
 from engine.core.alert import TransitionReason
 from engine.core.evaluation import resolve_all
 from engine.core.scheduling import Schedule, is_due
+from engine.garbage import Held
 from engine.intake import Batch, Intake, StaleUnitError
 from engine.judging import Judge, Judgement
 from engine.loop import guarded
@@ -81,6 +83,7 @@ class Evaluator:
     _ranks: Mapping[str, int] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _garbage: Held = field(default_factory=Held)
     _orphans_at: datetime | None = None
     _noted: Definitions | None = None
 
@@ -143,8 +146,10 @@ class Evaluator:
         self.pool.submit(self._evaluate_apart, unit, definitions, now)
 
     def _evaluate_apart(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
-        if not guarded("evaluator", self.metrics, lambda: self.evaluate(unit, definitions, now)):
-            self.memory.forget(unit.id)
+        # All of a unit's alerts are read at first, and looking through them again and again for garbage finds none.
+        with nullcontext() if self.memory.knows(unit.id) else self._garbage.off():
+            if not guarded("evaluator", self.metrics, lambda: self.evaluate(unit, definitions, now)):
+                self.memory.forget(unit.id)
         with self._guard:
             self._busy.discard(unit.id)
 

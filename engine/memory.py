@@ -88,6 +88,10 @@ class Memory:
             resting={**rested, **resting},
         )
 
+    def knows(self, unit_id: str) -> bool:
+        """Whether the unit was evaluated here before, so that little is left to read."""
+        return unit_id in self._known
+
     def keep(self, unit_ids: Collection[str]) -> None:
         """Forget every other unit."""
         for unit_id in self._known.keys() - set(unit_ids):
@@ -114,7 +118,7 @@ def _as_last_evaluated(found: Mapping[str, Mapping[Labels, Alert]], unit: Unit) 
     values = {number: value for timing in known.values() for number, value in timing.values.items()}
     return {
         source: {
-            labels: replace(alert, value=values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()
+            labels: alert.at(values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()
         }
         for source, of_rule in found.items()
     }

@@ -39,6 +39,9 @@ _LANGUAGE: Final = re.compile(
     "and|or|unless|atan2|by|without|on|ignoring|group_left|group_right|fill|bool|offset|inf|nan|start|end",
     re.IGNORECASE,
 )
+_RULES: Final = 32_768
+"""So many expressions are known once they were looked at, for every slot asks about those of all rules. Were there one more than
+these, the oldest would always be forgotten just before it is asked for."""
 
 
 class _Type(StrEnum):
@@ -66,7 +69,7 @@ def check(text: str) -> None:
         raise PromqlError(f"{text[:80]!r} is a range vector or a string; {hint}")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_RULES)
 def split(text: str) -> Comparison | None:
     """The expression cut at its outermost comparison with a number, `None` when that cannot be proven to be the same.
 
@@ -150,7 +153,7 @@ def is_scalar(text: str) -> bool:
 # --- parsing ---
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=_RULES)
 def _type(text: str) -> _Type:
     plain, _ = without_regexes(text, guard(text))
     parsed(plain)

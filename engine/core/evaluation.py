@@ -58,11 +58,15 @@ def final_labels(
     A label whose template renders empty is removed. The level's `severity` (`None`: the rule's own), where there is one, is
     the label `severity`.
     """
-    over = {name: expand(text, sample) for name, text in rule.labels.items()}
+    labels = dict(sample.labels)
+    labels.pop(METRIC_NAME, None)
+    for name, text in rule.labels.items():
+        labels[name] = expand(text, sample)
     level = rule.severity if severity is None else severity
     if level:
-        over[SEVERITY] = level
-    return sample.labels.without(METRIC_NAME).merged(over).merged({ALERTNAME: rule.name})
+        labels[SEVERITY] = level
+    labels[ALERTNAME] = rule.name
+    return Labels(labels)
 
 
 class Naming:

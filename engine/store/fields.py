@@ -190,7 +190,7 @@ def _setting(value: object, name: str) -> str:
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise _refused(name, value, "give a text")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
         raise _refused(name, value, "write it as valid Unicode")
     return value
 

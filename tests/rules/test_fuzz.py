@@ -213,7 +213,7 @@ def caches() -> dict[str, Any]:
 def test_every_cache_is_bounded() -> None:
     sizes = {name: cache.cache_info().maxsize for name, cache in caches().items()}
     assert sizes
-    assert [name for name, size in sizes.items() if size is None or size > 10_000] == []
+    assert [name for name, size in sizes.items() if size is None or size > 32_768] == []
 
 
 def kept(name: str) -> int:
