@@ -4,8 +4,12 @@
 ours in one folder, `tocsin_bundle`, which only this module puts on the import path, ahead of everything else.
 """
 
+import gc
 import sys
 from pathlib import Path
+
+YOUNG = 50_000
+"""Objects more than there were, after which garbage is looked for; `serve` sets its own once it has started."""
 
 
 def home() -> Path:
@@ -21,6 +25,8 @@ def home() -> Path:
 def main() -> None:
     """Run the command line, with our packages found before any others of the same names."""
     sys.path.insert(0, str(home()))
+    # Python's own 700 are made several times over by each of the thousand modules, and they all stay.
+    gc.set_threshold(YOUNG, 10, 10)
     from api.cli import main as command  # noqa: PLC0415 - it can only be found from here on.
 
     command()

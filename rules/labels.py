@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from typing import Final
 
 from rules.errors import LabelError
@@ -52,6 +52,10 @@ class Labels(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._pairs)
+
+    def items(self) -> ItemsView[str, str]:
+        """The pairs, by name."""
+        return self._pairs.items()
 
     def __hash__(self) -> int:
         if self._hash is None:

@@ -167,7 +167,10 @@ def _checked(text: str) -> parser.Expr:
     return parsed(without_regexes(text, guard(text))[0])
 
 
+# As with promql_text.guard: what kind an expression is and where it is cut are asked one after the other.
+@lru_cache(maxsize=64)
 def parsed(text: str) -> parser.Expr:
+    """The tree. Raises PromqlError."""
     try:
         return parser.parse(text)
     except ValueError as error:

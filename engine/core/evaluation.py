@@ -58,7 +58,7 @@ def final_labels(
     A label whose template renders empty is removed. The level's `severity` (`None`: the rule's own), where there is one, is
     the label `severity`.
     """
-    labels = dict(sample.labels)
+    labels = dict(sample.labels.items())
     labels.pop(METRIC_NAME, None)
     for name, text in rule.labels.items():
         labels[name] = expand(text, sample)
