@@ -117,9 +117,7 @@ def _as_last_evaluated(found: Mapping[str, Mapping[Labels, Alert]], unit: Unit) 
     known = {} if unit.state is None else unit_state.decode(unit.state)
     values = {number: value for timing in known.values() for number, value in timing.values.items()}
     return {
-        source: {
-            labels: alert.at(values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()
-        }
+        source: {labels: alert.at(values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()}
         for source, of_rule in found.items()
     }
 
