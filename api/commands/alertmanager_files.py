@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -11,30 +11,26 @@ import typer
 
 from api.commands import options, output, words
 from api.commands.failures import CommandError, UsageError
-from api.commands.nouns import Column, Fields, Fit
+from api.commands.nouns import Fields, Fit, column
 
 if TYPE_CHECKING:
     from engine.alertmanager_file import Brought, Wish
     from engine.core.importing_configuration import Change
     from engine.store.database import Database
     from rules.formats.reading import Flaw
+    from rules.matchers import Matcher
+    from rules.routing import Route
 
 Opened = Callable[[], AbstractContextManager["Database"]]
 """Opens the migrated database that the environment names."""
 Environment = Callable[[], Mapping[str, str]]
 """What references are read from, with the keys of sealed secrets."""
 AUTHOR: Final = "tocsin import"
-
-
-def _column(title: str, field: str, fit: Fit = Fit.WRAP) -> Column:
-    return Column(title=title, read=lambda row, _now: words.plain(row[field]), fit=fit)
-
-
 _COLUMNS: Final = (
-    _column("WHAT", "what", Fit.WHOLE),
-    _column("KIND", "kind", Fit.WHOLE),
-    _column("NAME", "name"),
-    _column("DETAIL", "detail"),
+    column("WHAT", "what", Fit.WHOLE),
+    column("KIND", "kind", Fit.WHOLE),
+    column("NAME", "name"),
+    column("DETAIL", "detail"),
 )
 _File = Annotated[Path, typer.Argument(metavar="FILE", help="Alertmanager's configuration file.", show_default=False)]
 _Name = Annotated[
@@ -131,13 +127,20 @@ def _described(change: Change) -> tuple[str, str]:
     one, differ = change.after or change.before, ", ".join(change.differences)
     match one:
         case Route():
-            leads = f"receiver {one.receiver}" if one.receiver else "the receiver above it"
-            return " ".join(map(str, one.matchers)) or one.id, "; ".join(part for part in (leads, differ) if part)
+            leads = _leads(one)
+            return _matching(one.matchers) or one.id, f"{leads}; {differ}" if differ else leads
         case InhibitRule():
-            sides = (one.source_matchers, one.target_matchers)
-            return " inhibits ".join(" ".join(map(str, side)) for side in sides), differ
+            return f"{_matching(one.source_matchers)} inhibits {_matching(one.target_matchers)}", differ
         case _:
             return change.key, differ
+
+
+def _leads(route: Route) -> str:
+    return f"receiver {route.receiver}" if route.receiver else "the receiver above it"
+
+
+def _matching(matchers: Iterable[Matcher]) -> str:
+    return " ".join(map(str, matchers))
 
 
 def _is_unsupported(flaw: Flaw) -> bool:

@@ -15,7 +15,7 @@ import typer
 
 from api.commands import failures, options, output, words
 from api.commands.failures import CommandError, UsageError
-from api.commands.nouns import Column, Fields, Fit
+from api.commands.nouns import Fields, Fit, column
 
 if TYPE_CHECKING:
     from engine.comparing import Compared
@@ -28,26 +28,20 @@ Opened = Callable[[], AbstractContextManager["Database"]]
 LARGEST: Final = 64 << 20
 """Bytes of one webhook body."""
 _GROUPS: Final = "/api/v2/alerts/groups"
-
-
-def _column(title: str, field: str, fit: Fit = Fit.WRAP) -> Column:
-    return Column(title=title, read=lambda row, _now: words.plain(row[field]), fit=fit)
-
-
 _MESSAGES: Final = (
-    _column("AT", "at", Fit.WHOLE),
-    _column("RECEIVER", "receiver"),
-    _column("GROUP", "group"),
-    _column("TOCSIN", "tocsin"),
-    _column("ALERTMANAGER", "alertmanager"),
-    _column("BECAUSE", "because"),
+    column("AT", "at", Fit.WHOLE),
+    column("RECEIVER", "receiver"),
+    column("GROUP", "group"),
+    column("TOCSIN", "tocsin"),
+    column("ALERTMANAGER", "alertmanager"),
+    column("BECAUSE", "because"),
 )
 _STATES: Final = (
-    _column("RECEIVER", "receiver"),
-    _column("GROUP", "group"),
-    _column("ALERT", "alert"),
-    _column("TOCSIN", "tocsin"),
-    _column("ALERTMANAGER", "alertmanager"),
+    column("RECEIVER", "receiver"),
+    column("GROUP", "group"),
+    column("ALERT", "alert"),
+    column("TOCSIN", "tocsin"),
+    column("ALERTMANAGER", "alertmanager"),
 )
 _Log = Annotated[
     Path | None,
@@ -103,17 +97,11 @@ def _messages(
     opened: Opened, settings: Callable[[], Settings], log: Path, spans: tuple[str | None, str], shown: output.Format
 ) -> int:
     from engine.clock import SystemClock
-    from engine.comparing import LogError, compare, heard
+    from engine.comparing import compare
 
     since, within = (None if text is None else _span(text) for text in spans)
     assert within is not None
-    try:
-        with log.open(encoding="utf-8") as lines:
-            theirs = heard(lines)
-    except OSError as error:
-        raise UsageError(f"{log}: {(error.strerror or str(error)).lower()}") from error
-    except (LogError, UnicodeDecodeError) as error:
-        raise UsageError(f"{log}: {error}") from error
+    theirs = _told_by_the_other(log)
     begin = None if since is None else SystemClock().now() - since
     with opened() as database:
         found = compare(database, theirs, within, since=begin, external=settings().external_labels)
@@ -121,6 +109,18 @@ def _messages(
     output.show_list(rows, _MESSAGES, shown, nothing="nothing differs")
     _sum_up(found)
     return 1 if found.comparison.unexplained else 0
+
+
+def _told_by_the_other(log: Path) -> list[Heard]:
+    from engine.comparing import LogError, heard
+
+    try:
+        with log.open(encoding="utf-8") as lines:
+            return heard(lines)
+    except OSError as error:
+        raise UsageError(f"{log}: {(error.strerror or str(error)).lower()}") from error
+    except (LogError, UnicodeDecodeError) as error:
+        raise UsageError(f"{log}: {error}") from error
 
 
 def _sum_up(found: Compared) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import typer
 
@@ -84,3 +84,35 @@ def complain(error: CommandError) -> None:
     typer.echo(f"tocsin: {printable(first)}", err=True)
     for line in rest:
         typer.echo(f"  {printable(line)}", err=True)
+
+
+@contextmanager
+def one_line_for_what_can_happen() -> Iterator[None]:
+    """End with one line, and no traceback, for what is no fault of the program: a wrong address, a database that is away."""
+    from engine.single import AlreadyRunningError
+    from engine.store.database import DatabaseAddressError
+    from engine.store.door import OUT_OF_REACH
+    from engine.store.schema import SchemaError
+    from engine.telemetry import without_credentials
+    from engine.tracebacks import words
+
+    try:
+        yield
+    except DatabaseAddressError as error:
+        give_up(f"TOCSIN_DATABASE_URL: {error}", WRONG)
+    except (AlreadyRunningError, SchemaError) as error:
+        give_up(str(error), FAILED)
+    except OUT_OF_REACH as error:
+        # The driver's own words, without the statement that the library adds and the row that PostgreSQL would repeat.
+        why = " ".join(without_credentials(words(getattr(error, "orig", None) or error)).split())
+        give_up(f"TOCSIN_DATABASE_URL: the database cannot be used: {why}", FAILED)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        give_up(f"TOCSIN_DATABASE_URL: {error.filename}: {(error.strerror or str(error)).lower()}", FAILED)
+
+
+def give_up(why: str, status: int) -> NoReturn:
+    """End the command with one line on stderr and this exit code."""
+    typer.echo(f"tocsin: {why}", err=True)
+    raise typer.Exit(status)

@@ -16,7 +16,7 @@ import typer
 from api.commands import alertmanager_files, options, output, words
 from api.commands.alertmanager_files import Environment, Opened
 from api.commands.failures import CommandError, UsageError
-from api.commands.nouns import Column, Fields, Fit
+from api.commands.nouns import Fields, Fit, column
 
 if TYPE_CHECKING:
     from engine.core.importing import Plan
@@ -31,17 +31,12 @@ UNTIL_BAR: Final = 1 << 20
 UNTIL_PROGRESS: Final = 500
 """Rules up to which an import is over before a bar could be read."""
 
-
-def _column(title: str, field: str, fit: Fit = Fit.WRAP) -> Column:
-    return Column(title=title, read=lambda row, _now: words.plain(row[field]), fit=fit)
-
-
 _COLUMNS: Final = (
-    _column("WHAT", "what", Fit.WHOLE),
-    _column("GROUP", "group"),
-    _column("RULE", "name"),
-    _column("ID", "id", Fit.WHOLE),
-    _column("DETAIL", "detail"),
+    column("WHAT", "what", Fit.WHOLE),
+    column("GROUP", "group"),
+    column("RULE", "name"),
+    column("ID", "id", Fit.WHOLE),
+    column("DETAIL", "detail"),
 )
 
 _Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Rule files of Prometheus.", show_default=False)]

@@ -17,7 +17,7 @@ import typer
 
 from api.commands import output, words
 from api.commands.failures import CommandError, UsageError
-from api.commands.nouns import Column, Fields, Fit
+from api.commands.nouns import Column, Fields, Fit, column
 from api.commands.options import Output, group
 
 if TYPE_CHECKING:
@@ -29,21 +29,17 @@ Opened = Callable[[], AbstractContextManager["Database"]]
 """Opens the migrated database that the environment names."""
 
 
-def _column(title: str, field: str, fit: Fit = Fit.WHOLE) -> Column:
-    return Column(title=title, read=lambda key, _now: words.plain(key[field]), fit=fit)
-
-
 def _when(title: str, field: str) -> Column:
     return Column(title=title, read=lambda key, now: words.relative(key[field], now), fit=Fit.WHOLE)
 
 
 _COLUMNS: Final = (
-    _column("ID", "id"),
-    _column("NAME", "name", Fit.WRAP),
-    _column("SCOPE", "scope"),
-    _column("STATE", "state"),
+    column("ID", "id", Fit.WHOLE),
+    column("NAME", "name"),
+    column("SCOPE", "scope", Fit.WHOLE),
+    column("STATE", "state", Fit.WHOLE),
     _when("CREATED", "created_at"),
-    _column("BY", "created_by", Fit.WRAP),
+    column("BY", "created_by"),
     _when("EXPIRES", "expires_at"),
     _when("LAST USED", "last_used_at"),
 )

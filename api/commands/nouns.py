@@ -63,6 +63,11 @@ def found(item: Fields, path: str) -> Any:
     return value
 
 
+def column(title: str, field: str, fit: Fit = Fit.WRAP) -> Column:
+    """A column that says a field as it is."""
+    return Column(title=title, read=lambda item, _now: words.plain(item[field]), fit=fit)
+
+
 def _field(title: str, path: str, fit: Fit = Fit.WHOLE, *, spare: int = 0) -> Column:
     return Column(title=title, read=lambda item, _: words.plain(found(item, path)), fit=fit, spare=spare)
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import timedelta
 from typing import Any
 
-from api.cli import run
+from api.serving import run
 from engine.settings import Settings, load
 from engine.telemetry import LogFormat, LogLevel, configure_logging
 

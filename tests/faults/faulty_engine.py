@@ -16,7 +16,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, event
 
 from api.app import create_app
-from api.cli import run
+from api.serving import run
 from engine.clock import SystemClock
 from engine.core.outcome import Delivered, Outcome
 from engine.delivery.addresses import Address
