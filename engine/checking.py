@@ -5,7 +5,7 @@ Prometheus is asked what the files cannot tell: whether there are series that a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -147,6 +147,16 @@ def _labels(rule: Rule | Recording) -> frozenset[tuple[str, str]]:
     return frozenset({**rule.labels, **severity}.items())
 
 
+def _expression(rule: Rule | Recording) -> Tree | None:
+    """What the rule asks Prometheus; `None` for what does not parse, which is told elsewhere, or is too deep to reason about."""
+    if isinstance(rule, Rule) and rule.language is not Language.PROMQL:
+        return None
+    try:
+        return tree(query.query_text(rule) if isinstance(rule, Rule) else rule.expr)
+    except RulesError:
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """The Prometheus that the rules are for, asked at `at`; the same question is asked once."""
@@ -157,20 +167,18 @@ class Live:
 
     def remarks(self, entries: Iterable[Entry | Stored], recorded: Iterable[str]) -> Iterator[Remark]:
         """What the server's data make odd. `recorded` are series that rules of the same files will write."""
-        ours = frozenset(recorded)
+        ours = lints.OWN_SERIES | frozenset(recorded)
         for entry in entries:
-            rule = entry.declares
-            if isinstance(rule, Rule) and rule.language is not Language.PROMQL:
-                continue
-            try:
-                expression = tree(query.query_text(rule) if isinstance(rule, Rule) else rule.expr)
-            except RulesError:
-                continue  # It does not parse, which is told elsewhere, or is too deep to reason about.
-            for selector in dict.fromkeys(_looked_for(expression)):
-                if selector.name not in ours and selector.name not in lints.OWN_SERIES:
-                    yield from (_odd(entry, Lint.NO_SERIES, "expr", why) for why in self._no_series(selector))
-            for function, selector in dict.fromkeys(_rated(expression)):
-                yield from (_odd(entry, Lint.SHORT_RANGE, "expr", why) for why in self._too_short(function, selector))
+            expression = _expression(entry.declares)
+            if expression is not None:
+                yield from (_odd(entry, lint, "expr", why) for lint, why in self._oddities(expression, ours))
+
+    def _oddities(self, expression: Tree, ours: Collection[str]) -> Iterator[tuple[Lint, str]]:
+        for selector in dict.fromkeys(_looked_for(expression)):
+            if selector.name not in ours:
+                yield from ((Lint.NO_SERIES, why) for why in self._no_series(selector))
+        for function, selector in dict.fromkeys(_rated(expression)):
+            yield from ((Lint.SHORT_RANGE, why) for why in self._too_short(function, selector))
 
     def _no_series(self, selector: Selector) -> Iterator[str]:
         """Why nothing matches, and which part of the selector is to blame."""
@@ -183,8 +191,11 @@ class Live:
         elif not selector.matchers or not self._matches(Selector(name, ())):
             yield f"{whole}: there has been no metric {name!r} within the last day"
         else:
-            alone = [matcher for matcher in selector.matchers if not self._matches(Selector(name, (matcher,)))]
-            blamed = [self._unmatched(name, matcher) for matcher in alone]
+            blamed = [
+                self._unmatched(name, matcher)
+                for matcher in selector.matchers
+                if not self._matches(Selector(name, (matcher,)))
+            ]
             yield f"{whole}: {'; '.join(blamed) or 'each matcher matches something, but no series all of them'}"
 
     def _unmatched(self, name: str, matcher: Matcher) -> str:

@@ -88,12 +88,19 @@ def load(file: Path) -> Suite:
         found = sorted(glob.glob(str(file.parent / pattern)))  # noqa: PTH207 - a pattern may be absolute
         unmatched += [] if found else [pattern]
         for name in map(Path, found):
-            read = importing.text_of(name)
-            rules = None if isinstance(read, Flaw) else prometheus_yaml.parse(read, str(name))
-            flaws += [read] if isinstance(read, Flaw) else rules.errors if rules else ()
-            entries += rules.entries if rules else ()
+            read, wrong = _rules_of(name)
+            entries += read
+            flaws += wrong
     ordered = tuple(_in_order(entries, declared.group_eval_order))
     return Suite(file=file, declared=declared, entries=ordered, flaws=tuple(flaws), unmatched=tuple(unmatched))
+
+
+def _rules_of(file: Path) -> tuple[Sequence[Entry], Sequence[Flaw]]:
+    text = importing.text_of(file)
+    if isinstance(text, Flaw):
+        return (), (text,)
+    rules = prometheus_yaml.parse(text, str(file))
+    return rules.entries, rules.errors
 
 
 def _in_order(entries: Iterable[Entry], order: Sequence[str]) -> list[Entry]:

@@ -72,6 +72,19 @@ class _Matching:
     many: str = ""
     included: frozenset[str] = frozenset()
 
+    def adds(self, name: str) -> bool:
+        """Whether the label has to be put into the list to be compared."""
+        return self.on and name not in self.names
+
+    def may_compare(self, name: str, operator: str, ends: tuple[bool, bool]) -> bool:
+        """Whether samples that match can be held to one value of the label; `ends`: whether each side has dropped it."""
+        if name in self.included or (name in self.names and not self.on):
+            return False
+        return ends[0] == ends[1] or (self.adds(name) and operator != "or")
+
+    def is_one_to_one(self, operator: str) -> bool:
+        return not self.many and operator not in _SET_OPERATORS
+
 
 class Reader:
     """Reads an expression that the parser has accepted, and proves on the way what it can be cut by.
@@ -153,18 +166,14 @@ class Reader:
         """
         values, dropped = {}, set()
         for name in left.values.keys() & right.values.keys():
-            ends = [name in side.dropped for side in (left, right)]
-            listed = name in matching.names
-            added = matching.on and not listed
-            if left.values[name] != right.values[name] or name in matching.included or (listed and not matching.on):
+            ends = (name in left.dropped, name in right.dropped)
+            if left.values[name] != right.values[name] or not matching.may_compare(name, operator, ends):
                 continue
-            if ends[0] != ends[1] and (not added or operator == "or"):
-                continue
+            added = matching.adds(name)
             if added:
                 self._list(matching.at, name)
             values[name] = left.values[name]
-            one_to_one = not matching.many and operator not in _SET_OPERATORS
-            if (added and one_to_one) or ends[matching.many == "group_right"]:
+            if (added and matching.is_one_to_one(operator)) or ends[matching.many == "group_right"]:
                 dropped.add(name)
         return Cuttable(values, frozenset(dropped), left.inexact | right.inexact)
 
@@ -322,7 +331,10 @@ class Reader:
         word, at, names = clause or ("by", None, frozenset())
         if word == "without":
             return vector.less(names)
-        added = vector.values.keys() - names
+        return self._grouped(operation, vector, at, vector.values.keys() - names)
+
+    def _grouped(self, operation: Token, vector: Cuttable, at: int | None, added: set[str]) -> Cuttable:
+        """The groups of `by`, whose list opens at `at` if there is one, with these labels put into it."""
         for name in sorted(added):
             if at is None:
                 self.edits.append(Edit(What.CLAUSE, name, operation.end, operation.end))
