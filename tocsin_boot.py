@@ -8,7 +8,7 @@ import gc
 import sys
 from pathlib import Path
 
-YOUNG = 50_000
+YOUNG = 500_000
 """Objects more than there were, after which garbage is looked for; `serve` sets its own once it has started."""
 
 

@@ -2,7 +2,8 @@
 (benchmarks/cycles.py).
 
 `python -m benchmarks edits` measures how soon an edit is in force (benchmarks/edits.py), `posts` what posted alerts cost beside
-a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing, sending and starting (benchmarks/replicas.py),
+a real Alertmanager (benchmarks/posts.py), `replicas` recovery, sharing and sending
+(benchmarks/replicas.py), `start` a start with many rules and alerts (benchmarks/starts.py),
 `import` what an import of 20,000 rules costs (benchmarks/imports.py), `groups` what deciding costs beside a real
 Alertmanager (benchmarks/groups.py), `series` an answer of a million series (benchmarks/million.py), `plans` planning
 (benchmarks/replans.py), `firing` and `latency` both pairs end to end (benchmarks/pairs.py).
@@ -54,7 +55,8 @@ def _measure_target(name: str, words: Sequence[str]) -> int:
         return 1
     found, section = target.run(options)
     surroundings = _surroundings(words, find_binary("prometheus") or Path("prometheus"))
-    where = described(surroundings, database=f"SQLite {sqlite3.sqlite_version}")
+    database = _databases() if "postgres" in target.binaries else f"SQLite {sqlite3.sqlite_version}"
+    where = described(surroundings, database=database)
     print(found, *where, sep="\n")
     _publish(options.page, target.heading, section(where, surroundings.command))
     return 0
@@ -62,8 +64,6 @@ def _measure_target(name: str, words: Sequence[str]) -> int:
 
 def _measure_replicas(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks replicas", description=replicas.__doc__)
-    parser.add_argument("--rules", type=int, default=10_000, help="rules that are there at a start")
-    parser.add_argument("--alerts", type=int, default=100_000, help="alerts that fire at a start")
     parser.add_argument("--messages", type=int, default=4_000, help="notifications that wait")
     _add_page(parser)
     options, prometheus = parser.parse_args(words[1:]), find_binary("prometheus")
@@ -71,7 +71,7 @@ def _measure_replicas(words: Sequence[str]) -> int:
         print("prometheus is not installed; there is nothing to evaluate against", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="tocsin-benchmark-") as folder:
-        found = replicas.measure(Path(folder), rules=options.rules, alerts=options.alerts, messages=options.messages)
+        found = replicas.measure(Path(folder), messages=options.messages)
     surroundings = _surroundings(words, prometheus)
     where = described(surroundings, database=_databases())
     print(replicas.table(found), *where, sep="\n")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks replicas`: recovery, sharing, sending and starting, on a real PostgreSQL, in some minutes.
+"""`python -m benchmarks replicas`: recovery, sharing and sending, on a real PostgreSQL, in some minutes.
 
 Written to docs/performance.md. The processes, the database and the receiver share one machine, so two processes are faster
 than one only as far as it has cores left.
@@ -33,18 +33,6 @@ RULES: Final = (
     "INSERT INTO alert_rules (id, name, expr, no_data, interval_seconds) "
     "SELECT 'r' || n, 'r' || n, 'm' || n || ' > 0', 'keep', {interval} FROM generate_series(1, {count}) AS t(n)"
 )
-TOGETHER: Final = (
-    "INSERT INTO alert_rules (id, name, expr, no_data, interval_seconds) "
-    "SELECT 'r' || n, 'r' || n, 'm{{i=\"' || n || '\"}} > 0', 'keep', {interval} FROM generate_series(1, {count}) AS t(n)"
-)
-"""Rules that one query answers."""
-ALERTS: Final = (
-    "INSERT INTO alerts (source, key, fingerprint, labels, sample_labels, annotations, state, value, active_at, "
-    "fired_at, reason) "
-    "SELECT 'r' || (1 + n % {rules}), md5(n::text), md5(n::text), "
-    "json_build_object('alertname', 'r' || (1 + n % {rules}), 'i', n::text), json_build_object('i', n::text), '{{}}', "
-    "'firing', '1.0', now(), now(), 'held' FROM generate_series(1, {count}) AS t(n)"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +43,12 @@ class Figure:
     figure: str
 
 
-def measure(folder: Path, *, rules: int, alerts: int, messages: int) -> list[Figure]:
+def measure(folder: Path, *, messages: int) -> list[Figure]:
     """Every figure, one after the other."""
     exporter = Exporter("m 1")
     with exporter, PrometheusServer(targets=[exporter.target]) as prometheus, PostgresServer() as postgres:
         found = [_recovery(postgres, prometheus.url, folder)]
         found += [_evaluating(postgres, prometheus.url, folder, processes) for processes in (1, 2, 4)]
-        found += [_starting(postgres, prometheus.url, folder, rules, alerts)]
         rates = [
             outbox.measure(postgres.create_database(), "PostgreSQL", messages, count, folder) for count in (1, 2, 4)
         ]
@@ -126,25 +113,6 @@ def _evaluating(postgres: PostgresServer, prometheus: str, folder: Path, process
     return Figure(what=f"evaluations a second, each with a query of its own, {_count(processes)}", figure=f"{rate:.0f}")
 
 
-def _starting(postgres: PostgresServer, prometheus: str, folder: Path, rules: int, alerts: int) -> Figure:
-    """From the start of a process to its first committed slot, with all of it in the database."""
-    url = _migrated(postgres)
-    _sql(url, TOGETHER.format(count=rules, interval=10), ALERTS.format(rules=rules, count=alerts), "ANALYZE")
-    engine = _engine(url, prometheus, folder, "a")
-    began = time.monotonic()
-    engine.spawn()
-    try:
-        asked = "SELECT count(*) > 0 FROM evaluation_units WHERE last_slot IS NOT NULL"
-        wait_until(lambda: _sql(url, asked) == [(True,)], what="a first evaluation", within=WITHIN)
-        took = time.monotonic() - began
-    finally:
-        engine.kill()
-    return Figure(
-        what=f"from the start to the first evaluation, {rules:,} rules that share queries, {alerts:,} firing alerts",
-        figure=f"{took:.1f} s",
-    )
-
-
 def _migrated(postgres: PostgresServer) -> str:
     url = postgres.create_database()
     database = connect(url, SystemClock())
@@ -199,9 +167,7 @@ Everything runs on one machine: the processes, PostgreSQL, Prometheus and the we
 process adds little where one has taken what there is, and a rate is that of a machine with this load. The CPU time of a message
 is that of Tocsin's own processes, without the database's and the receiver's. Messages wait in groups of their own on 8 channels
 of one local receiver that answers at once. A real service answers in tens of milliseconds, and 4 messages to a channel are under
-way at a time: what limits a single channel is then the service. The start, whose goal is 5 s, is the worst there is: the rules
-are one unit, so the first evaluation waits for all rules and all alerts, and as Prometheus knows no series of these alerts, which
-were put there by hand, each of them is written as one without data.
+way at a time: what limits a single channel is then the service.
 
 {where}
 """

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from benchmarks import million, pairs, replans
+from benchmarks import million, pairs, replans, starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,10 @@ def _plans(options: argparse.Namespace, _: Path) -> tuple[str, str]:
     return replans.table(replans.measure(options.rules)), replans.SECTION
 
 
+def _start(options: argparse.Namespace, folder: Path) -> tuple[str, str]:
+    return starts.table(starts.measure(options.rules, folder)), starts.SECTION
+
+
 def _firing(options: argparse.Namespace, folder: Path) -> tuple[str, str]:
     return pairs.firing_table(pairs.firing(options.alerts, options.minutes, folder)), pairs.FIRING_SECTION
 
@@ -61,6 +65,13 @@ def _latency(options: argparse.Namespace, folder: Path) -> tuple[str, str]:
 TARGETS: Final[Mapping[str, Target]] = {
     "series": Target(heading=million.HEADING, about=million.__doc__, numbers={"series": 1_000_000}, measure=_series),
     "plans": Target(heading=replans.HEADING, about=replans.__doc__, numbers={"rules": 10_000}, measure=_plans),
+    "start": Target(
+        heading=starts.HEADING,
+        about=starts.__doc__,
+        numbers={"rules": 10_000},
+        measure=_start,
+        binaries=("prometheus", "postgres"),
+    ),
     "firing": Target(
         heading=pairs.FIRING,
         about=pairs.__doc__,

@@ -29,10 +29,8 @@ class Remembered(Generic[K, V]):
             return self._young[key]
         except KeyError:
             pass
-        try:
-            value = self._old[key]
-        except KeyError:
-            value = self._make(key)
+        old = self._old
+        value = old[key] if key in old else self._make(key)
         if len(self._young) >= self._room:
             self._old, self._young = self._young, {}
         self._young[key] = value
