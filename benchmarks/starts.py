@@ -177,11 +177,11 @@ SECTION: Final = f"""\
 
 From the start of the process `tocsin serve` to its first committed evaluation. All rules have an interval of
 {INTERVAL.seconds} seconds and are one evaluation unit, so that the first evaluation waits for all definitions and all alerts;
-one query to a real Prometheus answers them. Each rule fires for {EACH} series. An engine before it has evaluated the same alerts and was stopped as a supervisor
-stops it, and the next slot was due when the second one started. The alerts were put into the database by hand, with the labels
-their series have, and without groups: what they come to in messages is no part of it. The ledger shows afterwards that every
-alert was found as it was. The goal is 5 seconds. Prometheus and the database share the machine's cores with Tocsin; their CPU
-is not in the last column, but the seconds wait for them.
+one query to a real Prometheus answers them. Each rule fires for {EACH} series. An engine before it has evaluated the same alerts
+and was stopped as a supervisor stops it, and the next slot was due when the second one started. The alerts were put into the
+database by hand, with the labels their series have, and without groups: what they come to in messages is no part of it. The
+ledger shows afterwards that every alert was found as it was. The goal is 5 seconds. Prometheus and the database share the
+machine's cores with Tocsin; their CPU is not in the last column, but the seconds wait for them.
 
 {{table}}
 
