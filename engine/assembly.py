@@ -63,6 +63,10 @@ LOOPS: Final = (
 CHORES: Final = frozenset({"janitor", "auditor", "pruner"})
 """The loops that do something a few times a minute, for which nobody waits."""
 CHORES_PAUSE: Final = timedelta(seconds=3)
+WOKEN: Final = frozenset({"evaluator", "posting", "dispatcher", "sender"})
+"""The loops that are woken by whoever makes work for them in this process."""
+ALONE_PAUSE: Final = timedelta(seconds=5)
+"""Where no other process can make work for them, as none can on an SQLite file, they look around less often."""
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -176,8 +180,15 @@ def loop(parts: Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> Lo
         listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
         died=died,
         now=parts.database.reckon,
-        longest=CHORES_PAUSE if name in CHORES else LONGEST_PAUSE,
+        longest=_longest(parts, name),
     )
+
+
+def _longest(parts: Parts, name: str) -> timedelta:
+    """How long a loop waits that nothing wakes and that has nothing due."""
+    if name in CHORES:
+        return CHORES_PAUSE
+    return ALONE_PAUSE if parts.database.is_sqlite and name in WOKEN else LONGEST_PAUSE
 
 
 def listener(parts: Parts) -> Ear | None:
