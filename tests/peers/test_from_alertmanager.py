@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import pytest
 
+from api.demo.stage import neutral
 from tests.architecture.sources import ROOT
 from tests.peers.processes import free_port, wait_until
 from tests.peers.require import require_peer
@@ -125,7 +126,11 @@ class Reader:
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
     require_peer("prometheus", "prometheus-alertmanager", "amtool", "promtool")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **neutral(os.environ),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
     with (tmp_path / "stderr").open("w", encoding="utf-8") as errors:
         shell = subprocess.Popen(
             ["bash", "-e"],
