@@ -139,8 +139,8 @@ def full(database: Database) -> Database:
 
 
 SCANS = {"sqlite": "SCAN ", "postgresql": "Seq Scan on "}
-SMALL = ("channel_state", "configurations", "evaluation_units", " alerts ", "group_members", "definition_changes", "anon_", "subquery",
-         "CONSTANT ROW", "SCAN found")  # fmt: skip
+SMALL = ("channel_state", "configurations", "evaluation_units", " alerts ", "group_members", "definition_changes",
+         "anon_", "subquery", "CONSTANT ROW", "SCAN found")  # fmt: skip
 """Tables of a few rows, which are read as a whole."""
 
 
