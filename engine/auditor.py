@@ -113,12 +113,15 @@ class Auditor:
                 ledger.write(connection, [_entry(finding, now)])
         return done
 
-    def _report(self, mended: Sequence[Finding], left: Sequence[Finding], waits: int) -> None:
+    def _count(self, mended: Sequence[Finding], left: Sequence[Finding]) -> None:
         counts = Counter(one.flaw for one in left)
         for flaw in Flaw:
             self.metrics.audit_findings.labels(flaw.value).set(counts[flaw])
         for one in mended:
             self.metrics.audit_repairs.labels(one.flaw.value).inc()
+
+    def _report(self, mended: Sequence[Finding], left: Sequence[Finding], waits: int) -> None:
+        self._count(mended, left)
         log = structlog.get_logger("tocsin.auditor")
         for one in mended[:SHOWN]:
             log.error("mended what would have been silent", flaw=one.flaw.value, finding=one.text)

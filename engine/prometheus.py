@@ -94,6 +94,7 @@ class Prometheus:
         if workers < 1 or max_bytes < 1 or timeout < _MILLISECOND:
             raise ValueError("workers and max_bytes must be at least 1, timeout at least 1 ms")
         parts = _checked_url(url)
+        trusted = tls or Tls()
         self._address = _address(parts)
         self._params = {**(params or {}), "timeout": f"{timeout // _MILLISECOND}ms"}
         self._session = BoundedSession(
@@ -104,21 +105,19 @@ class Prometheus:
             hidden=hidden,
             resolver=resolver,
             connect=connect,
-            tls=(tls or Tls()).context() if parts.scheme == "https" else None,
-            server_name=tls.server_name if tls else "",
+            tls=trusted.context() if parts.scheme == "https" else None,
+            server_name=trusted.server_name,
         )
-        self._session.auth = _basic_auth(auth or _credentials(parts))
-        if _is_loopback(parts.hostname or ""):
-            self._session.headers["Accept-Encoding"] = "identity"  # Compressing costs more than it saves on one host.
-        self._session.headers.update(_checked_headers(headers or {}))
+        _introduce(self._session, parts, auth, headers)
         # The library's default of three retries with backoff would turn a refused port into six seconds of waiting.
         self._connect = PrometheusConnect(url=self._address, session=self._session, retry=Retry(0), method="POST")
         self._session.claim(self._address)
         self._series = recognition()
-        self._instant: Callable[..., Any] = (
-            self._connect.custom_query if endpoint is None else self._elsewhere(endpoint[0])
-        )
-        self._always = "vector(1)" if endpoint is None else endpoint[1]
+        self._instant: Callable[..., Any] = self._connect.custom_query
+        self._always = "vector(1)"
+        if endpoint is not None:
+            path, self._always = endpoint
+            self._instant = self._elsewhere(path)
 
     def query(self, expr: str, at: datetime) -> Answer:
         """The expression's value at `at` (aware, kept to the millisecond). Raises QueryError."""
@@ -295,6 +294,16 @@ def _credentials(parts: SplitResult) -> tuple[str, str] | None:
 def _basic_auth(auth: tuple[str, str] | None) -> Any:
     """As bytes, because requests would encode text as Latin-1 and fail on all else; servers read UTF-8 (RFC 7617)."""
     return None if auth is None else (auth[0].encode(), auth[1].encode())
+
+
+def _introduce(
+    session: BoundedSession, parts: SplitResult, auth: tuple[str, str] | None, headers: Mapping[str, str] | None
+) -> None:
+    """Set what every request says beside its query: who asks, and how the answer may come."""
+    session.auth = _basic_auth(auth or _credentials(parts))
+    if _is_loopback(parts.hostname or ""):
+        session.headers["Accept-Encoding"] = "identity"  # Compressing costs more than it saves on one host.
+    session.headers.update(_checked_headers(headers or {}))
 
 
 def _checked_headers(headers: Mapping[str, str]) -> dict[str, str]:

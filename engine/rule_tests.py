@@ -296,15 +296,17 @@ class _Run:
 
 def _foreseeable(entries: Sequence[Entry], test: RuleTest) -> frozenset[int]:
     """The rules whose answers hang on the input alone; none where a template asks, for what it asks is not known yet."""
-    for rule in (entry.declares for entry in entries):
-        if isinstance(rule, Rule) and any(
-            map(templates.uses_query, (*rule.labels.values(), *rule.annotations.values()))
-        ):
-            return frozenset()
+    if any(_asks(entry.declares) for entry in entries):
+        return frozenset()
     recorded = {entry.declares.record for entry in entries if isinstance(entry.declares, Recording)}
     fed = {series.labels.get(METRIC_NAME, "") for series in test.series}
     written = {*recorded, unit_testing.ALERTS, unit_testing.ALERTS_FOR_STATE}
     return unit_testing.foreseeable([entry.declares.expr or "" for entry in entries], written, fed)
+
+
+def _asks(rule: Rule | Recording) -> bool:
+    texts = (*rule.labels.values(), *rule.annotations.values()) if isinstance(rule, Rule) else ()
+    return any(map(templates.uses_query, texts))
 
 
 def _points(series: InputSeries, test: RuleTest) -> Iterator[tuple[int, float | None]]:
