@@ -157,6 +157,9 @@ class _Settling:
         self.found.update(
             {rule_id: reply for rule_id, reply in told.items() if reply.error is not None or reply.samples}
         )
+        self._note_faults(part, told, error)
+
+    def _note_faults(self, part: Shared, told: Mapping[str, Reply], error: QueryError) -> None:
         blamed = [one for one in part.questions if told[one.rule_id].error is not None]
         if len(blamed) == len(part.questions):
             return

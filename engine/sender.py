@@ -7,7 +7,7 @@ one commit: a crash between send and mark repeats the messages that were being s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -100,13 +100,17 @@ class Sender:
         try:
             begun = self._begin([one for claimed in parcels.values() for one in claimed], definitions, claimed_at)
         finally:
-            kept = {errand.parcel.id for errand in begun}
-            for channel, claimed in parcels.items():
-                self._hands.drop(channel, [parcel.id for parcel in claimed if parcel.id not in kept])
+            self._drop_all_but({errand.parcel.id for errand in begun}, parcels)
         for channel in parcels:
-            errands = [errand for errand in begun if errand.parcel.target.channel == channel]
-            for _ in range(self._hands.queue(channel, errands)):
-                self.pool.submit(self._send_next, channel)
+            self._queue(channel, [errand for errand in begun if errand.parcel.target.channel == channel])
+
+    def _drop_all_but(self, kept: Collection[int], parcels: Mapping[str, Sequence[Parcel]]) -> None:
+        for channel, claimed in parcels.items():
+            self._hands.drop(channel, [parcel.id for parcel in claimed if parcel.id not in kept])
+
+    def _queue(self, channel: str, errands: Sequence[Errand]) -> None:
+        for _ in range(self._hands.queue(channel, errands)):
+            self.pool.submit(self._send_next, channel)
 
     def _claim(self, wanted: Mapping[str, int], definitions: Definitions) -> dict[str, list[Parcel]]:
         holder, but = self.holder(), self._hands.held()
