@@ -24,7 +24,7 @@ from tests.timelines.machine import Timelines
 LOOKING: Final = settings.get_current_profile_name() == "fuzz"
 ROUND: Final = 10
 """Stories a seed is good for: the first is empty, and those after the tenth are mostly copies of those before."""
-ROUNDS: Final = 120 if LOOKING else 3
+ROUNDS: Final = 120 if LOOKING else 2
 ROUNDS_ON_POSTGRESQL: Final = 20 if LOOKING else 1
 STEPS: Final = 30
 
