@@ -6,6 +6,7 @@ One engine asks them all at once, so that the waiting is shared.
 from __future__ import annotations
 
 import json
+import re
 import signal
 import ssl
 import time
@@ -182,7 +183,8 @@ def test_when_a_server_hangs_or_dies_the_other_answers_and_no_query_waits(source
     sources.wait("pair", firing=True)
     status = sources.status("pair")
     assert (status["state"], sources.states()) == ("healthy", ["returning", "away"])
-    assert "Connection refused" in status["servers"][1]["last_error"]
+    # Killed while it answered, or before it was asked.
+    assert re.search("Connection refused|closed connection", status["servers"][1]["last_error"])
 
 
 def test_when_both_are_gone_alerts_stay_and_both_are_named(sources: Sources) -> None:
