@@ -16,6 +16,14 @@ TICK: Final = 0.1
 A_DAY: Final = 864_000
 
 
+def heard(number: int, asked: threading.Event) -> None:
+    """What a signal means: the first sets `asked`, the second ends the process at once."""
+    if asked.is_set():
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+    asked.set()
+
+
 class PatientServer(uvicorn.Server):
     """A server that goes on answering after the first signal, which sets `asked`; the second ends the process at once."""
 
@@ -32,7 +40,4 @@ class PatientServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         """What a signal means."""
-        if self._asked.is_set():
-            signal.signal(sig, signal.SIG_DFL)
-            signal.raise_signal(sig)
-        self._asked.set()
+        heard(sig, self._asked)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -18,7 +17,7 @@ import uvicorn
 
 from api.commands import output
 from api.commands.failures import FAILED, give_up, one_line_for_what_can_happen
-from api.patient_server import PatientServer
+from api.patient_server import PatientServer, heard
 from engine import fallback, garbage
 from engine.setting_texts import Listen
 from engine.settings import Settings, load
@@ -26,8 +25,6 @@ from engine.telemetry import version
 
 STOP_WITHIN: Final = timedelta(seconds=25)
 """From the signal's end of serving to the end of the process; less than the 30 s after which Kubernetes kills."""
-COLLECT_AFTER: Final = 20_000
-"""So many new objects, more than were given up, before the collector looks for cycles among them."""
 ANSWER_WITHIN: Final = timedelta(seconds=5)
 """How long requests being answered may take when the process is asked to stop."""
 
@@ -118,8 +115,6 @@ def _answer(
     wrong = fallback.problem(settings.fallback_channel, settings.environment)
     if wrong is not None:
         log.warning("fallback channel is not usable", setting="TOCSIN_FALLBACK_CHANNEL", problem=wrong)
-    # Python's usual 700 would look through young objects dozens of times for each large answer, and find nothing to free.
-    gc.set_threshold(COLLECT_AFTER, 20, 20)
     server.run(sockets=[door])
     if engine.failed.is_set():
         log.info("stopping", because="the engine failed")
@@ -160,10 +155,7 @@ def _signals() -> Iterator[threading.Event]:
     asked = threading.Event()
 
     def hear(number: int, _frame: FrameType | None) -> None:
-        if asked.is_set():
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-        asked.set()
+        heard(number, asked)
 
     before = {number: signal.signal(number, hear) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
