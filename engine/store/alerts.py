@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, case, cast, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from engine.core.alert import Absence, Alert, Change, State, TransitionReason
 from engine.core.engine_alerts import SOURCE
 from engine.core.posting import EXTERNAL
-from engine.store.json_text import loads
+from engine.store import bulk
+from engine.store.bulk import Bulk
+from engine.store.json_text import dumps, loads
 from engine.store.tables import alert_rules, alerts
-from engine.store.upsert import insert
+from engine.store.upsert import Insert, insert
 from rules.labels import Labels, give_fingerprints
 
 Identity = tuple[str, str]
@@ -107,17 +121,9 @@ def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, in
     """Write each changed alert and answer its row's number. An alert that becomes active again begins a new episode."""
     if not changes:
         return {}
-    statement = insert(connection, alerts)
-    new = statement.excluded
-    again = and_(alerts.c.state == State.INACTIVE, new.state != State.INACTIVE)
-    kept = ("id", "source", "key", "fingerprint", "labels", "episode")
-    columns: dict[str, ColumnElement[Any]] = {
-        column.name: new[column.name] for column in alerts.c if column.name not in kept
-    }
-    columns["episode"] = case((again, alerts.c.episode + 1), else_=alerts.c.episode)
-    upserting = statement.on_conflict_do_update(index_elements=["source", "key"], set_=columns)
     give_fingerprints(change.alert.labels for change in changes)
-    connection.execute(upserting, [_row(change) for change in changes])
+    instant = bulk.maybe(connection)
+    _SAVING.run(connection, [_row(change, instant) for change in changes])
     # Asked for afterwards: that is quicker than having hundreds of rows returned.
     keys: dict[str, list[str]] = {}
     for change in changes:
@@ -125,6 +131,66 @@ def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, in
     return {
         found: number for source, of_source in keys.items() for found, number in _numbers(connection, source, of_source)
     }
+
+
+def _saving(connection: Connection) -> Insert:
+    statement = insert(connection, alerts)
+    new = statement.excluded
+    again = and_(alerts.c.state == _INACTIVE, new.state != _INACTIVE)
+    kept = ("source", "key", "fingerprint", "labels")
+    columns: dict[str, ColumnElement[Any]] = {name: new[name] for name in _SAVED if name not in kept}
+    columns["episode"] = case((again, alerts.c.episode + literal_column("1")), else_=alerts.c.episode)
+    return statement.on_conflict_do_update(index_elements=["source", "key"], set_=columns)
+
+
+_INACTIVE: Final[ColumnElement[str]] = literal_column(f"'{State.INACTIVE.value}'")
+_SAVED: Final = (
+    "source",
+    "key",
+    "fingerprint",
+    "labels",
+    "sample_labels",
+    "annotations",
+    "state",
+    "value",
+    "threshold",
+    "threshold_id",
+    "active_at",
+    "fired_at",
+    "keep_firing_since",
+    "missing_since",
+    "resolved_at",
+    "reason",
+    "rule_version",
+    "generator_url",
+)
+_SAVING: Final = Bulk(_saving, _SAVED)
+
+
+def _row(change: Change, instant: Callable[[datetime | None], Any]) -> tuple[Any, ...]:
+    """The values of _SAVED."""
+    alert = change.alert
+    labels = dumps(dict(alert.labels))
+    return (
+        alert.source,
+        alert.labels.key(),
+        alert.labels.fingerprint(),
+        labels,
+        labels if alert.sample_labels is alert.labels else dumps(dict(alert.sample_labels)),
+        dumps(dict(alert.annotations)),
+        alert.state.value,
+        value_text(alert.value),
+        _threshold_text(alert),
+        alert.threshold_id,
+        instant(alert.active_at),
+        instant(alert.fired_at),
+        instant(alert.keep_firing_since),
+        instant(_missing_since(alert)),
+        instant(alert.resolved_at),
+        change.reason.value,
+        alert.rule_version,
+        alert.generator_url,
+    )
 
 
 def _numbers(connection: Connection, source: str, keys: Sequence[str]) -> Iterator[tuple[Identity, int]]:
@@ -200,30 +266,6 @@ def _missing_since(alert: Alert) -> datetime | None:
 
 def _threshold_text(alert: Alert) -> str | None:
     return None if alert.threshold is None else value_text(alert.threshold)
-
-
-def _row(change: Change) -> dict[str, Any]:
-    alert = change.alert
-    return {
-        "source": alert.source,
-        "key": alert.labels.key(),
-        "fingerprint": alert.labels.fingerprint(),
-        "labels": dict(alert.labels),
-        "sample_labels": dict(alert.sample_labels),
-        "annotations": dict(alert.annotations),
-        "state": alert.state.value,
-        "value": value_text(alert.value),
-        "threshold": _threshold_text(alert),
-        "threshold_id": alert.threshold_id,
-        "active_at": alert.active_at,
-        "fired_at": alert.fired_at,
-        "keep_firing_since": alert.keep_firing_since,
-        "missing_since": _missing_since(alert),
-        "resolved_at": alert.resolved_at,
-        "reason": change.reason.value,
-        "rule_version": alert.rule_version,
-        "generator_url": alert.generator_url,
-    }
 
 
 def by_id(connection: Connection, ids: Iterable[int]) -> dict[int, Alert]:

@@ -9,8 +9,10 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from engine.core.posting import Expiry
+from engine.store import bulk
+from engine.store.bulk import Bulk
 from engine.store.tables import external_expiry
-from engine.store.upsert import upsert
+from engine.store.upsert import Insert, insert
 
 
 def of(connection: Connection, alert_ids: Iterable[int]) -> dict[int, Expiry]:
@@ -39,8 +41,18 @@ def next_end(connection: Connection, now: datetime) -> datetime | None:
 
 def save(connection: Connection, expiries: Mapping[int, Expiry]) -> None:
     """Write the expiry of alerts that fire."""
-    rows = [{"alert_id": number, **_columns(expiry)} for number, expiry in expiries.items()]
-    upsert(connection, external_expiry, rows, key=["alert_id"])
+    instant = bulk.moment(connection)
+    rows = [(number, instant(one.ends_at), one.timeout, instant(one.updated_at)) for number, one in expiries.items()]
+    _SAVING.run(connection, rows)
+
+
+def _saving(connection: Connection) -> Insert:
+    statement = insert(connection, external_expiry)
+    changed = {name: statement.excluded[name] for name in ("ends_at", "timeout", "updated_at")}
+    return statement.on_conflict_do_update(index_elements=["alert_id"], set_=changed)
+
+
+_SAVING: Final = Bulk(_saving, ("alert_id", "ends_at", "timeout", "updated_at"))
 
 
 def renew(connection: Connection, expiries: Mapping[int, Expiry]) -> Collection[int]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,9 +28,11 @@ from engine.core.grouping import Placement, first_flush
 from engine.core.muting import MuteKind, Mutes
 from engine.core.notifying import Told
 from engine.store import alerts as alert_rows
+from engine.store import bulk
+from engine.store.bulk import Bulk
 from engine.store.tables import alert_groups, group_channels, group_members
 from engine.store.types import Instant, from_microseconds, to_microseconds
-from engine.store.upsert import insert, upsert
+from engine.store.upsert import Insert, insert, upsert
 from rules.labels import Labels
 
 
@@ -75,20 +77,21 @@ def join(
         for key, placement in sorted(placements.items(), key=itemgetter(0))
     ]
     numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in connection.execute(returning, rows)}
-    members_made = insert(connection, group_members).on_conflict_do_nothing(
+    joined_at = bulk.moment(connection)(fired_at)
+    rows_of_members = [
+        (numbers[key_of(placement)], alert_id, joined_at, placement.version) for alert_id, placement in entering
+    ]
+    _ENTERING.run(connection, rows_of_members)
+    return numbers
+
+
+def _entering(connection: Connection) -> Insert:
+    return insert(connection, group_members).on_conflict_do_nothing(
         index_elements=["group_id", "alert_id"], index_where=text("left_at IS NULL")
     )
-    members_rows = [
-        {
-            "group_id": numbers[key_of(placement)],
-            "alert_id": alert_id,
-            "joined_at": fired_at,
-            "placed_version": placement.version,
-        }
-        for alert_id, placement in entering
-    ]
-    connection.execute(members_made, members_rows)
-    return numbers
+
+
+_ENTERING: Final = Bulk(_entering, ("group_id", "alert_id", "joined_at", "placed_version"))
 
 
 def _scheduled(statement: Any) -> ColumnElement[Any]:

@@ -6,11 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, Select, select
 
+from engine.store import bulk
+from engine.store.bulk import Bulk
+from engine.store.json_text import dumps
 from engine.store.tables import ledger
+from engine.store.upsert import insert
 
 
 class Kind(StrEnum):
@@ -54,19 +58,26 @@ def write(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append the entries in order."""
     if not entries:
         return
+    instant = bulk.moment(connection)
     rows = [
-        {
-            "at": entry.at,
-            "kind": entry.kind.value,
-            "reason": entry.reason,
-            "subject_type": entry.subject_type.value,
-            "subject_id": entry.subject_id,
-            "alert_ids": list(entry.alert_ids),
-            "detail": dict(entry.detail),
-        }
+        (
+            instant(entry.at),
+            entry.kind.value,
+            entry.reason,
+            entry.subject_type.value,
+            entry.subject_id,
+            dumps(list(entry.alert_ids)) if entry.alert_ids else "[]",
+            dumps(entry.detail) if type(entry.detail) is dict else dumps(dict(entry.detail)),
+        )
         for entry in entries
     ]
-    connection.execute(ledger.insert(), rows)
+    _WRITING.run(connection, rows)
+
+
+_WRITING: Final = Bulk(
+    lambda connection: insert(connection, ledger),
+    ("at", "kind", "reason", "subject_type", "subject_id", "alert_ids", "detail"),
+)
 
 
 def of(
