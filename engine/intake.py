@@ -14,7 +14,8 @@ from typing import Final
 
 from engine.core.alert import Alert, Change, State
 from engine.core.external import NONE, outward
-from engine.core.grouping import Placement, has_waited, place
+from engine.core.grouping import Placement, Placing, has_waited, place
+from engine.core.posting import EXTERNAL
 from engine.store import alerts, exclusive, groups, ledger, moving, rule_status, units
 from engine.store.database import Database
 from engine.store.definitions import Definitions
@@ -92,7 +93,8 @@ class Intake:
         placements = place(definitions.rules.get(alert.source), labels, definitions.tree)
         entering = [(number, placement) for placement in placements]
         made = groups.join(connection, entering, now)
-        ledger.write(connection, [_placed(number, one, made[groups.key_of(one)], now) for _, one in entering])
+        details = [_placement_detail(one, made[groups.key_of(one)]) for one in placements]
+        ledger.write(connection, [_placed(number, detail, now) for detail in details])
         return bool(entering)
 
 
@@ -122,16 +124,19 @@ def _write(
 ) -> dict[alerts.Identity, int]:
     numbers = alerts.save(connection, changes)
     entries = [_transition(change, _number(change.alert, numbers), batch.slot) for change in changes]
-    fired = {_number(change.alert, numbers): change.alert for change in changes if _begins_to_fire(change)}
-    known = moving.places(connection, fired)
+    fired = {_number(change.alert, numbers): change for change in changes if _begins_to_fire(change)}
+    known = moving.places(connection, [number for number, change in fired.items() if _may_be_somewhere(change)])
+    placing = Placing(tree)
     entering: list[tuple[int, Placement]] = []
-    for number, alert in fired.items():
-        labels = outward(alert.labels, alert.source, external)
-        placements = place(batch.rules.get(alert.source), labels, tree)
-        entering += [(number, _where_it_is(number, placement, known)) for placement in placements]
-    waited = {groups.key_of(one) for number, one in entering if _has_waited(fired[number], one, batch.slot)}
+    for number, change in fired.items():
+        labels = outward(change.alert.labels, change.alert.source, external)
+        taken = placing.place(batch.rules.get(change.alert.source), labels)
+        entering += [(number, _where_it_is(number, placement, known)) for placement in taken]
+    waited = {groups.key_of(one) for number, one in entering if _has_waited(fired[number].alert, one, batch.slot)}
     groups_made = groups.join(connection, entering, batch.slot, at_once=waited)
-    entries += [_placed(number, one, groups_made[groups.key_of(one)], batch.slot) for number, one in entering]
+    placements = {groups.key_of(one): one for _, one in entering}
+    details = {key: _placement_detail(one, groups_made[key]) for key, one in placements.items()}
+    entries += [_placed(number, details[groups.key_of(one)], batch.slot) for number, one in entering]
     ledger.write(connection, entries)
     return numbers
 
@@ -144,12 +149,19 @@ def _begins_to_fire(change: Change) -> bool:
     return change.alert.state is State.FIRING and change.before is not State.FIRING
 
 
+def _may_be_somewhere(change: Change) -> bool:
+    """Whether the alert may be in a group yet. A posted one is looked up before, and was never stored if it is new; one of
+    a rule is new to an evaluation, too, when it ended a while ago.
+    """
+    return change.before is not None or change.alert.source != EXTERNAL
+
+
 def _where_it_is(number: int, placement: Placement, known: Mapping[tuple[int, str], Labels]) -> Placement:
     """The group the alert belongs to; its last one, where its end has not been told there and it still takes the route.
 
     Were it to enter another because the route's group_by was edited meanwhile, both groups would tell of it.
     """
-    labels = known.get((number, placement.policy.route_id))
+    labels = known.get((number, placement.policy.route_id)) if known else None
     return placement if labels is None else replace(placement, labels=labels)
 
 
@@ -157,8 +169,8 @@ def _has_waited(alert: Alert, placement: Placement, slot: datetime) -> bool:
     return has_waited(placement.policy, alert.fired_at or slot, slot)
 
 
-def _placed(number: int, placement: Placement, group_id: int, slot: datetime) -> Entry:
-    detail = {
+def _placement_detail(placement: Placement, group_id: int) -> Mapping[str, object]:
+    return {
         "group_id": group_id,
         "route_id": placement.policy.route_id,
         "route_version": placement.policy.version,
@@ -166,6 +178,9 @@ def _placed(number: int, placement: Placement, group_id: int, slot: datetime) ->
         "group_labels": dict(placement.labels),
         "configuration": placement.version,
     }
+
+
+def _placed(number: int, detail: Mapping[str, object], slot: datetime) -> Entry:
     return Entry(
         at=slot,
         kind=Kind.PLACEMENT,

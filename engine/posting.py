@@ -23,7 +23,7 @@ from engine.store.door import Connection
 from engine.telemetry import Metrics
 from rules.routing import Tree
 
-CHUNK: Final = 250
+CHUNK: Final = 500
 """Alerts written in one transaction."""
 RENEWED_AT_ONCE: Final = 500
 RENEW_EVERY: Final = timedelta(seconds=10)
@@ -171,8 +171,8 @@ class Posting:
             except PostError as error:
                 refused[place] = error
         written = self.receive(list(posts.values()), now)
-        for (place, post), one in zip(posts.items(), written, strict=True):
-            self._renewals.learn(wires[place], one.number, post, one.received)
+        learnt = zip(posts.items(), written, strict=True)
+        self._renewals.learn((wires[place], one.number, post, one.received) for (place, post), one in learnt)
         return written, refused
 
     def _end(self, due: Collection[int], now: datetime, heard_since: datetime) -> None:

@@ -76,17 +76,18 @@ class Renewals:
                 self._since = now
         return others
 
-    def learn(self, wire: Wire, number: int, post: Post, received: Received) -> None:
-        """What was just written of an alert, in which form it came."""
+    def learn(self, written: Iterable[tuple[Wire, int, Post, Received]]) -> None:
+        """What was just written of alerts, by row number, and in which form each came."""
         with self._lock:
-            self._waiting.pop(number, None)
-            if received.alert.resolved_at is not None:
-                self._firing.pop(number, None)
-                return
-            if len(self._known) >= MOST_KNOWN:
-                self._known.clear()
-            self._known[wire.form] = _Known(number, wire.starts_text, post.starts_at)
-            self._firing[number] = _Firing(received.span, wire.said)
+            for wire, number, post, received in written:
+                self._waiting.pop(number, None)
+                if received.alert.resolved_at is not None:
+                    self._firing.pop(number, None)
+                    continue
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[wire.form] = _Known(number, wire.starts_text, post.starts_at)
+                self._firing[number] = _Firing(received.span, wire.said)
 
     def forget(self, numbers: Iterable[int]) -> None:
         """These alerts have ended."""

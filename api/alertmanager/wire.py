@@ -82,6 +82,8 @@ class WireAlert(
 
 _DECODER: Final = msgspec.json.Decoder(list[WireAlert] | None)
 _ONE: Final = msgspec.json.Decoder(WireAlert)
+_TEXTS: Final = msgspec.json.Decoder(dict[str, str])
+"""What nearly all labels and annotations are; the others are looked at pair by pair."""
 
 
 def read(body: bytes) -> tuple[list[WireAlert], dict[int, PostError]]:
@@ -117,7 +119,10 @@ def _texts(raw: msgspec.Raw, field: str) -> dict[str, str] | None:
     """The pairs of an object; `None` where it is missing."""
     if not raw or bytes(raw) == b"null":
         return None
-    pairs = _loaded(raw)
+    try:
+        return _TEXTS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pairs = _loaded(raw)
     if not isinstance(pairs, dict):
         raise PostError(f"{field} must be an object of texts, not {kind(pairs)}", Fault.SHAPE)
     return {name: _text(value, f"{field}.{name[:80]}") for name, value in pairs.items()}
@@ -137,7 +142,7 @@ def _loaded(raw: msgspec.Raw) -> Any:
 
 
 def _labels(pairs: Mapping[str, str]) -> Labels:
-    kept = {name: value for name, value in pairs.items() if value}
+    kept = {name: value for name, value in pairs.items() if value} if "" in pairs.values() else pairs
     if not kept:
         raise PostError("at least one label pair required")
     _check_names(kept, "label set")
@@ -155,6 +160,8 @@ def _annotations(pairs: dict[str, str]) -> dict[str, str]:
 def _check_names(pairs: Mapping[str, str], what: str) -> None:
     if "" in pairs:
         raise PostError(f'invalid {what}: invalid name ""')
+    if not ("\0" in "".join(pairs) or "\0" in "".join(pairs.values())):
+        return
     for name, value in pairs.items():
         if "\0" in name or "\0" in value:
             raise PostError(f"invalid {what}: {name[:80]!r} holds a NUL, which no database stores as text")

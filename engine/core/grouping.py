@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rules.labels import Labels
-from rules.routing import Policy, Tree, implicit
+from rules.routing import ALL_LABELS, Policy, Tree, implicit
 from rules.rule import Rule
 
 
@@ -44,6 +44,28 @@ def place(rule: Rule | None, labels: Labels, tree: Tree) -> tuple[Placement, ...
     """The groups an alert with these labels belongs to: one of every route it takes."""
     taken = policies(rule, labels, tree)
     return tuple(Placement(policy=policy, labels=policy.group_labels(labels), version=tree.version) for policy in taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Places many alerts by one tree; those of one group get the same placement, whose hash is worked out once."""
+
+    tree: Tree
+    _known: dict[tuple[str, tuple[str | None, ...]], Placement] = field(default_factory=dict)
+
+    def place(self, rule: Rule | None, labels: Labels) -> tuple[Placement, ...]:
+        """What `place` answers."""
+        return tuple([self._placement(policy, labels) for policy in policies(rule, labels, self.tree)])
+
+    def _placement(self, policy: Policy, labels: Labels) -> Placement:
+        if policy.group_by == (ALL_LABELS,):
+            return Placement(policy=policy, labels=labels, version=self.tree.version)
+        key = policy.route_id, tuple([labels.get(name) for name in policy.group_by])
+        known = self._known.get(key)
+        if known is None:
+            own = policy.group_labels(labels)
+            known = self._known[key] = Placement(policy=policy, labels=own, version=self.tree.version)
+        return known
 
 
 def first_flush(policy: Policy, now: datetime) -> datetime:

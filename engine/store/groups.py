@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     RowMapping,
     Select,
     bindparam,
@@ -32,7 +33,7 @@ from engine.store import bulk
 from engine.store.bulk import Bulk
 from engine.store.tables import alert_groups, group_channels, group_members
 from engine.store.types import Instant, from_microseconds, to_microseconds
-from engine.store.upsert import Insert, insert, upsert
+from engine.store.upsert import Insert, insert, insert_in, upsert
 from rules.labels import Labels
 
 
@@ -64,11 +65,6 @@ def join(
     if not entering:
         return {}
     placements = {key_of(placement): placement for _, placement in entering}
-    statement = insert(connection, alert_groups)
-    made = statement.on_conflict_do_update(
-        index_elements=["route_id", "labels_hash"], set_={"flush_at": _scheduled(statement)}
-    )
-    returning = made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
     # In one order everywhere: two processes that schedule the same groups must not wait for each other.
     rows = [
         _group_row(
@@ -76,13 +72,22 @@ def join(
         )
         for key, placement in sorted(placements.items(), key=itemgetter(0))
     ]
-    numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in connection.execute(returning, rows)}
+    made = connection.execute(_MAKING[connection.dialect.name], rows)
+    numbers = {(route_id, labels_hash): number for route_id, labels_hash, number in made}
     joined_at = bulk.moment(connection)(fired_at)
     rows_of_members = [
         (numbers[key_of(placement)], alert_id, joined_at, placement.version) for alert_id, placement in entering
     ]
     _ENTERING.run(connection, rows_of_members)
     return numbers
+
+
+def _making(dialect: str) -> Executable:
+    statement = insert_in(dialect, alert_groups)
+    made = statement.on_conflict_do_update(
+        index_elements=["route_id", "labels_hash"], set_={"flush_at": _scheduled(statement)}
+    )
+    return made.returning(alert_groups.c.route_id, alert_groups.c.labels_hash, alert_groups.c.id)
 
 
 def _entering(connection: Connection) -> Insert:
@@ -99,6 +104,9 @@ def _scheduled(statement: Any) -> ColumnElement[Any]:
     planned, wanted = alert_groups.c.flush_at, statement.excluded.flush_at
     sooner = planned.is_(None) | (alert_groups.c.flushed_at.is_(None) & (wanted < planned))
     return case((sooner, wanted), else_=planned)
+
+
+_MAKING: Final = {dialect: _making(dialect) for dialect in ("sqlite", "postgresql")}
 
 
 def key_of(placement: Placement) -> GroupKey:

@@ -59,6 +59,9 @@ def write(connection: Connection, entries: Sequence[Entry]) -> None:
     if not entries:
         return
     instant = bulk.moment(connection)
+    # Rows of one batch mostly share their details, as the alerts of one group do.
+    details = {id(entry.detail): entry.detail for entry in entries}
+    texts = {key: dumps(dict(detail)) for key, detail in details.items()}
     rows = [
         (
             instant(entry.at),
@@ -67,7 +70,7 @@ def write(connection: Connection, entries: Sequence[Entry]) -> None:
             entry.subject_type.value,
             entry.subject_id,
             dumps(list(entry.alert_ids)) if entry.alert_ids else "[]",
-            dumps(entry.detail) if type(entry.detail) is dict else dumps(dict(entry.detail)),
+            texts[id(entry.detail)],
         )
         for entry in entries
     ]

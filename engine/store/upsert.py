@@ -15,7 +15,12 @@ Insert = PostgresqlInsert | SqliteInsert
 
 def insert(connection: Connection, table: Table) -> Insert:
     """An INSERT of the connection's dialect, whose `excluded` names the row that was refused."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Table) -> Insert:
+    """The same for the dialect of this name."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def upsert(
