@@ -92,10 +92,12 @@ class Labels(Mapping[str, str]):
 
     def canonical(self) -> bytes:
         """The bytes all identities are taken over: sorted `name 0xFF value 0xFF` (prometheus/common model)."""
-        parts = bytearray()
-        for name, value in self._pairs.items():
-            parts += name.encode() + _SEPARATOR + value.encode() + _SEPARATOR
-        return bytes(parts)
+        parts = [text for pair in self._pairs.items() for text in pair]
+        joined = "\0".join(parts) + "\0" if parts else ""
+        if joined.count("\0") == len(parts):
+            # All at once: a byte 0 is in UTF-8 nothing but a NUL, and these have none of their own.
+            return joined.encode().replace(b"\0", _SEPARATOR)
+        return b"".join(text.encode() + _SEPARATOR for text in parts)
 
     def key(self) -> str:
         """SHA-256 of the canonical bytes, 64 hex digits: the identity Tocsin's own tables use."""

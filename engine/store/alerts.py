@@ -170,13 +170,13 @@ _SAVING: Final = Bulk(_saving, _SAVED)
 def _row(change: Change, instant: Callable[[datetime | None], Any]) -> tuple[Any, ...]:
     """The values of _SAVED."""
     alert = change.alert
-    labels = dumps(dict(alert.labels))
+    labels = dumps(dict(alert.labels.items()))
     return (
         alert.source,
         alert.labels.key(),
         alert.labels.fingerprint(),
         labels,
-        labels if alert.sample_labels is alert.labels else dumps(dict(alert.sample_labels)),
+        labels if alert.sample_labels is alert.labels else dumps(dict(alert.sample_labels.items())),
         dumps(dict(alert.annotations)),
         alert.state.value,
         value_text(alert.value),

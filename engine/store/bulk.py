@@ -28,7 +28,8 @@ _DIALECTS: Final = {
 class Bulk:
     """The statement that `build` makes for a connection; a row has a value for each of `columns`, in their order.
 
-    The statement may have no other values in it: what is constant is written as a literal.
+    An INSERT has them in the table's order. The statement may have no other values in it: what is constant is written as a
+    literal.
     """
 
     build: Callable[[Connection], Insert | Update]

@@ -22,7 +22,7 @@ def decode(content: bytes) -> Facts:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Labels):
-        return dict(value)
+        return dict(value.items())
     raise NotImplementedError(f"facts cannot hold a {type(value).__name__}")
 
 

@@ -13,9 +13,12 @@ from engine.core.alert import Alert, State
 from engine.core.flush import Flush, Group, Target
 from engine.core.notifying import Told
 from engine.store import alerts as alert_rows
+from engine.store import bulk
+from engine.store.bulk import Bulk
 from engine.store.groups import Standing, as_group, leave, muted_to_json, standing_of, told_to_json
+from engine.store.json_text import dumps
 from engine.store.tables import alert_groups, alerts, group_channels, group_members
-from engine.store.upsert import upsert
+from engine.store.upsert import Insert, insert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +96,17 @@ _MEMBERS: Final = (
     .order_by(group_members.c.group_id, group_members.c.alert_id)
 )
 _STANDINGS: Final = select(group_channels).where(group_channels.c.group_id.in_(_IDS))
-_FINISHING: Final = (
-    update(alert_groups)
-    .where(alert_groups.c.id == bindparam("number"))
-    .values(flush_at=bindparam("next"), flushed_at=bindparam("flushed"), muted=bindparam("quiet"))
-)
-_MOVING_ON: Final = (
-    update(alert_groups)
-    .where(alert_groups.c.id == bindparam("number"))
-    .values(flush_at=bindparam("next"), flushed_at=bindparam("flushed"))
-)
+
+
+def _timing(*columns: str) -> Bulk:
+    """Setting these columns of a group; its number is the last value of a row."""
+    values = {name: bindparam(name, type_=alert_groups.c[name].type) for name in columns}
+    moving = update(alert_groups).where(alert_groups.c.id == bindparam("number")).values(values)
+    return Bulk(lambda _connection: moving, (*columns, "number"))
+
+
+_FINISHING: Final = _timing("flush_at", "flushed_at", "muted")
+_MOVING_ON: Final = _timing("flush_at", "flushed_at")
 
 
 def stands(connection: Connection, ids: Sequence[int], now: datetime) -> list[Stand]:
@@ -156,7 +160,7 @@ def members(connection: Connection, ids: Collection[int]) -> dict[int, Membershi
     """Who is in each of these groups."""
     found: dict[int, dict[int, Alert]] = {number: {} for number in ids}
     oldest: dict[int, int] = {}
-    for group_id, version, *columns in connection.execute(_MEMBERS, {"ids": list(ids)}) if ids else ():
+    for group_id, version, *columns in connection.execute(_MEMBERS, {"ids": list(ids)}).all() if ids else ():
         found[group_id][columns[0]] = alert_rows.from_columns(columns)
         oldest[group_id] = min(version, oldest.get(group_id, version))
     return {number: Membership(alerts=alerts, oldest=oldest.get(number)) for number, alerts in found.items()}
@@ -172,37 +176,38 @@ def standings(connection: Connection, ids: Collection[int]) -> dict[int, dict[Ta
 
 def save_decided(connection: Connection, decided: Mapping[int, Mapping[Target, tuple[Told, str]]]) -> None:
     """Write what addressees count as told from now on, and why, by group; what has arrived is left as it is."""
-    nothing = told_to_json(Told())
+    nothing = dumps(told_to_json(Told()))
     rows = [
-        {
-            "group_id": group_id,
-            "channel": target.channel,
-            "recipient": target.recipient,
-            "decided": told_to_json(told),
-            "delivered": nothing,
-            "last_reason": reason,
-        }
+        (group_id, target.channel, target.recipient, dumps(told_to_json(told)), nothing, reason)
         for group_id, changed in decided.items()
         for target, (told, reason) in changed.items()
     ]
-    key = ["group_id", "channel", "recipient"]
-    upsert(connection, group_channels, rows, key=key, also={"delivered": group_channels.c.delivered})
+    _DECIDING.run(connection, rows)
+
+
+def _deciding(connection: Connection) -> Insert:
+    statement = insert(connection, group_channels)
+    changed = {name: statement.excluded[name] for name in ("decided", "last_reason")}
+    return statement.on_conflict_do_update(index_elements=["group_id", "channel", "recipient"], set_=changed)
+
+
+_DECIDING: Final = Bulk(_deciding, ("group_id", "channel", "recipient", "decided", "delivered", "last_reason"))
 
 
 def finish(connection: Connection, flushes: Iterable[tuple[Group, Flush]]) -> None:
     """Schedule each group's next flush, remember who is muted, and let the resolved go."""
     done = list(flushes)
+    instant = bulk.maybe(connection)
     rows = [
-        {
-            "number": group.id,
-            "next": decided.next_flush_at,
-            "flushed": None if decided.next_flush_at is None else decided.at,
-            "quiet": muted_to_json(decided.mutes),
-        }
+        (
+            instant(decided.next_flush_at),
+            None if decided.next_flush_at is None else instant(decided.at),
+            dumps(muted_to_json(decided.mutes)) if decided.mutes else "{}",
+            group.id,
+        )
         for group, decided in done
     ]
-    if rows:
-        connection.execute(_FINISHING, rows)
+    _FINISHING.run(connection, rows)
     for group, decided in done:
         if decided.leaving:
             leave(connection, group.id, decided.leaving, at=decided.at)
@@ -210,6 +215,5 @@ def finish(connection: Connection, flushes: Iterable[tuple[Group, Flush]]) -> No
 
 def move_on(connection: Connection, timers: Sequence[tuple[int, datetime, datetime]]) -> None:
     """Let the timers of groups go on to whom nothing has happened: number, the flush this was, and the next one."""
-    rows = [{"number": number, "flushed": at, "next": following} for number, at, following in timers]
-    if rows:
-        connection.execute(_MOVING_ON, rows)
+    instant = bulk.moment(connection)
+    _MOVING_ON.run(connection, [(instant(following), instant(at), number) for number, at, following in timers])

@@ -17,9 +17,13 @@ from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
 from engine.core.facts import Facts
 from engine.core.flush import Target
 from engine.core.notifying import Told
+from engine.store import bulk
 from engine.store import facts as facts_codec
+from engine.store.bulk import Bulk
 from engine.store.groups import told_to_json
+from engine.store.json_text import dumps
 from engine.store.tables import channel_state, notification_facts, outbox
+from engine.store.upsert import insert
 
 
 class Status(StrEnum):
@@ -53,8 +57,16 @@ def add_facts(connection: Connection, told: Sequence[tuple[int, Facts]]) -> list
     rows = [
         {"group_id": group_id, "at": facts.flush_at, "content": facts_codec.encode(facts)} for group_id, facts in told
     ]
-    made = notification_facts.insert().returning(notification_facts.c.id, sort_by_parameter_order=True)
-    return list(connection.execute(made, rows).scalars())
+    if len({group_id for group_id, _ in told}) == len(told):
+        # To be told apart by their groups, they may come back in any order, which SQLite answers for many rows at once.
+        made = connection.execute(_FACTS.returning(notification_facts.c.group_id, notification_facts.c.id), rows)
+        numbers: dict[int, int] = {row[0]: row[1] for row in made}
+        return [numbers[group_id] for group_id, _ in told]
+    ordered = _FACTS.returning(notification_facts.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(ordered, rows).scalars())
+
+
+_FACTS: Final = notification_facts.insert()
 
 
 def read_facts(connection: Connection, facts_ids: Collection[int]) -> dict[int, Facts]:
@@ -79,20 +91,27 @@ def add(connection: Connection, messages: Sequence[Queued], now: datetime) -> No
     if not messages:
         return
     _supersede(connection, messages, now)
+    moment = bulk.moment(connection)(now)
     rows = [
-        {
-            "facts_id": message.facts_id,
-            "group_id": message.group_id,
-            "channel": message.target.channel,
-            "recipient": message.target.recipient,
-            "reason": message.reason,
-            "told": told_to_json(message.told),
-            "next_attempt_at": now,
-            "created_at": now,
-        }
+        (
+            message.facts_id,
+            message.group_id,
+            message.target.channel,
+            message.target.recipient,
+            message.reason,
+            moment,
+            dumps(told_to_json(message.told)),
+            moment,
+        )
         for message in messages
     ]
-    connection.execute(outbox.insert(), rows)
+    _QUEUING.run(connection, rows)
+
+
+_QUEUING: Final = Bulk(
+    lambda connection: insert(connection, outbox),
+    ("facts_id", "group_id", "channel", "recipient", "reason", "next_attempt_at", "told", "created_at"),
+)
 
 
 def _supersede(connection: Connection, messages: Sequence[Queued], now: datetime) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.grouping import Placement, first_flush, next_flush, place, policies, this_flush
+from engine.core.grouping import Placement, Placing, first_flush, next_flush, place, policies, this_flush
 from rules.labels import Labels
 from rules.matchers import parse_matchers
 from rules.routing import Policy, Route, build
@@ -38,6 +38,15 @@ def test_an_alert_belongs_to_one_group_of_every_route_it_takes(labels: Labels, g
     placements = place(None, labels, TREE)
     assert {placement.policy.route_id: placement.labels for placement in placements} == groups
     assert len(placements) == len(groups)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["alertname", "team", "host"]), st.sampled_from(["db", "a", "b"]))))
+def test_many_alerts_are_placed_as_each_by_itself(many: list[dict[str, str]]) -> None:
+    placing = Placing(TREE)
+    own = Rule(id="7", name="Busy", notification_channels=("pager",))
+    for labels in map(Labels, many):
+        for rule in (None, own):
+            assert placing.place(rule, labels) == place(rule, labels, TREE)
 
 
 def test_a_rule_that_names_channels_replaces_the_tree() -> None:

@@ -92,6 +92,8 @@ def test_other_labels_are_made_of_labels(labels: Labels, expected: dict[str, str
 
 def test_the_canonical_bytes_are_prometheus() -> None:
     assert Labels({"b": "é", "a": "1"}).canonical() == b"a\xff1\xffb\xff\xc3\xa9\xff"
+    assert Labels({"b": "x\0", "a": "1"}).canonical() == b"a\xff1\xffb\xffx\0\xff"
+    assert Labels().canonical() == b""
 
 
 @pytest.mark.parametrize(
