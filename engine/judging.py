@@ -15,6 +15,7 @@ from engine.core.element import Element
 from engine.core.evaluation import DuplicateLabelSetError, Evaluation, Naming, credit_gap, evaluate, failed, labelled
 from engine.core.levels import levelled, past
 from engine.core.rule_alert import reason_of, told
+from engine.core.standing import Basis, Stance, Standing, stance
 from engine.core.vector import Present, Vector
 from engine.querying import Reply
 from engine.store.rule_status import Health, RuleStatus
@@ -28,7 +29,10 @@ from rules.thresholds import Threshold
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What one rule's slot came to. `touched` moved without a transition; `status` is None when health did not change."""
+    """What one rule's slot came to. `touched` moved without a transition; `status` is None when health did not change.
+
+    `stance` is what the alerts stand on, where the same series again would change nothing but their values.
+    """
 
     alerts: Mapping[Labels, Alert]
     changes: Sequence[Change] = ()
@@ -37,6 +41,7 @@ class Judgement:
     error: str | None = None
     sample_count: int = 0
     duration: timedelta = field(default=timedelta(0))
+    stance: Stance | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -103,6 +108,12 @@ class Judge:
 
         `ask` answers the `query` of templates; without it there is nobody to ask.
         """
+        basis = _basis(rule, reply, refinement, slot)
+        if isinstance(before, Standing):
+            standing = None if basis is None else before.moved(basis, gap)
+            if standing is not None:
+                return Judgement(alerts=standing, sample_count=len(reply.samples), duration=reply.duration)
+            before = before.made
         expand = self._expanding(rule, slot, ask)
         evaluation, error = _evaluated(rule, reply, credit_gap(before, gap, slot), refinement, slot, expand=expand)
         over = evaluation.over_limit > 0 if error is None else is_limited(status)
@@ -125,6 +136,7 @@ class Judge:
             error=error,
             sample_count=len(reply.samples),
             duration=reply.duration,
+            stance=None if basis is None or over or error is not None else stance(basis, after),
         )
 
     def annotations(self, rule: Rule, alert: Alert, value: float, at: datetime) -> Mapping[str, str]:
@@ -155,6 +167,21 @@ class Judge:
             return templates.render_or_error(text, data)
 
         return expand
+
+
+def _basis(rule: Rule, reply: Reply, refinement: Refinement, slot: datetime) -> Basis | None:
+    """What the rule's judgement is made of, where it is made of nothing but the answer's series and which are active."""
+    if reply.error is not None or refinement.rows or refinement.names is None or not refinement.names.is_plain:
+        return None
+    cut = query.comparison(rule) if query.watched(rule) else None
+    return Basis(
+        rule=rule,
+        refinement=refinement,
+        samples=reply.samples,
+        past=None if cut is None else (cut.condition, cut.threshold),
+        has_data=reply.has_data,
+        slot=slot,
+    )
 
 
 def _evaluated(

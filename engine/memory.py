@@ -12,6 +12,7 @@ from datetime import datetime
 
 from engine import unit_state
 from engine.core.alert import Alert
+from engine.core.standing import Standing
 from engine.judging import Judgement
 from engine.store import alerts, rule_status
 from engine.store.database import Database
@@ -83,7 +84,7 @@ class Memory:
         self._known[unit.id] = Known(
             term=unit.term,
             last_slot=slot,
-            alerts={**known.alerts, **{name: _numbered(one, numbers) for name, one in judgements.items()}},
+            alerts={**known.alerts, **{name: numbered(one, numbers) for name, one in judgements.items()}},
             statuses={**known.statuses, **fresh},
             resting={**rested, **resting},
         )
@@ -115,15 +116,19 @@ def _only(known: Known, rule_ids: frozenset[str]) -> Known:
 def _as_last_evaluated(found: Mapping[str, Mapping[Labels, Alert]], unit: Unit) -> Mapping[str, Mapping[Labels, Alert]]:
     """The alerts with the values of the unit's last slot; their rows have those of their last transitions."""
     known = {} if unit.state is None else unit_state.decode(unit.state)
-    values = {number: value for timing in known.values() for number, value in timing.values.items()}
+    values = {number: value for timing in known.values() for number, value in timing.current.items()}
     return {
-        source: {labels: alert.at(values.get(str(alert.id), alert.value)) for labels, alert in of_rule.items()}
+        source: {labels: alert.at(values.get(alert.id or 0, alert.value)) for labels, alert in of_rule.items()}
         for source, of_rule in found.items()
     }
 
 
-def _numbered(judgement: Judgement, numbers: Mapping[alerts.Identity, int]) -> Mapping[Labels, Alert]:
-    return {
+def numbered(judgement: Judgement, numbers: Mapping[alerts.Identity, int]) -> Mapping[Labels, Alert]:
+    """The alerts of a judgement as they are remembered: with the numbers of their rows, standing where they can."""
+    if isinstance(judgement.alerts, Standing):
+        return judgement.alerts
+    found = {
         labels: alert if alert.id is not None else replace(alert, id=numbers[alert.source, labels.key()])
         for labels, alert in judgement.alerts.items()
     }
+    return found if judgement.stance is None else Standing.of(judgement.stance, found)

@@ -64,7 +64,7 @@ class Present:
 
     def _current(self, alert: Alert, look: Look) -> Alert:
         clock = look.clocks.get(alert.source)
-        value = None if clock is None else clock.values.get(str(alert.id))
+        value = None if clock is None else clock.value(alert.id)
         if clock is None or value is None or clock.last_evaluation_at is None or alert.state is State.INACTIVE:
             return alert
         annotations = self.judge.annotations(look.rules[alert.source], alert, value, clock.last_evaluation_at)

@@ -17,6 +17,7 @@ of a series are read when somebody looks at them, and recognised by their bytes 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from array import array
 from collections.abc import Sequence
@@ -157,6 +158,8 @@ _METRIC: Final = msgspec.json.Decoder(dict[str, str])
 _SERIES: Final = 100_000
 """So many series of a datasource are recognised from one answer to the next: about 50 MB."""
 
+_AT_ONCE: Final = 10_000
+
 Recognise = Remembered[bytes, Labels]
 """The labels of series by the bytes a server writes for them."""
 
@@ -250,7 +253,15 @@ def _vector(elements: list[_Element], series: Recognise) -> Vector:
         for point in points:
             _number("" if point is None else point.value)
         raise
-    return Vector.lazily(values, lambda index: series[bytes(elements[index].metric)])
+    return Vector.lazily(values, lambda index: series[bytes(elements[index].metric)], lambda: _digest(elements))
+
+
+def _digest(elements: list[_Element]) -> bytes:
+    """Of the labels of all elements as the server writes them: each is a whole JSON object, so no others make the same bytes."""
+    made = hashlib.sha256()
+    for start in range(0, len(elements), _AT_ONCE):
+        made.update(b"".join([element.metric for element in elements[start : start + _AT_ONCE]]))
+    return made.digest()
 
 
 class _Remarks(TypedDict):

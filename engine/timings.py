@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from engine import unit_state
@@ -23,8 +23,11 @@ class Timing:
     last_sample_count: int | None = None
     last_duration: timedelta | None = None
     interval: timedelta | None = None
-    values: Mapping[str, float] = field(default_factory=dict)
-    """The current value of each active alert, by its row's number as text."""
+    last: unit_state.RuleTiming | None = None
+
+    def value(self, number: int | None) -> float | None:
+        """The current value of the active alert of this row, where it has one."""
+        return None if self.last is None or number is None else self.last.current.get(number)
 
 
 def timings(
@@ -55,7 +58,7 @@ def _timing(unit: units.Unit, last: unit_state.RuleTiming | None, interval: time
         last_sample_count=last.sample_count,
         last_duration=last.duration,
         interval=interval,
-        values=last.values,
+        last=last,
     )
 
 

@@ -74,12 +74,13 @@ class Naming:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._is_plain = not any("{{" in text for text in rule.labels.values())
+        self.is_plain = not any("{{" in text for text in rule.labels.values())
+        """Whether the labels of an alert hang on its series alone."""
         self._known: dict[str | None, Remembered[Labels, Labels]] = {}
 
     def labels(self, sample: Sample, expand: Callable[[str, Sample], str], severity: str | None = None) -> Labels:
         """What `final_labels` gives."""
-        if not self._is_plain:
+        if not self.is_plain:
             return final_labels(self._rule, sample, expand, severity=severity)
         known = self._known.get(severity)
         if known is None:

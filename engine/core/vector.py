@@ -23,11 +23,22 @@ class Vector(Sequence[Sample]):
     Looking at an element raises LabelError where its labels cannot be read.
     """
 
-    __slots__ = ("_sample", "values")
+    __slots__ = ("_digest", "_sample", "_series", "values")
 
-    def __init__(self, values: array[float], sample: Callable[[int], Sample]) -> None:
+    def __init__(
+        self, values: array[float], sample: Callable[[int], Sample], digest: Callable[[], bytes] | None = None
+    ) -> None:
         self.values = values
         self._sample = sample
+        self._digest = digest
+        self._series: bytes | None = None
+
+    @property
+    def series(self) -> bytes | None:
+        """Two vectors for which this is the same have the same series in the same order; `None` where nobody can tell."""
+        if self._series is None and self._digest is not None:
+            self._series = self._digest()
+        return self._series
 
     @classmethod
     def of(cls, samples: Sequence[Sample]) -> Vector:
@@ -37,9 +48,11 @@ class Vector(Sequence[Sample]):
         return cls(array("d", [sample.value for sample in samples]), samples.__getitem__)
 
     @classmethod
-    def lazily(cls, values: array[float], labels: Callable[[int], Labels]) -> Vector:
-        """Elements whose labels are asked for when somebody looks at them."""
-        return cls(values, lambda index: Sample(labels=labels(index), value=values[index]))
+    def lazily(
+        cls, values: array[float], labels: Callable[[int], Labels], digest: Callable[[], bytes] | None = None
+    ) -> Vector:
+        """Elements whose labels are asked for when somebody looks at them; `digest` is to tell series apart, see `series`."""
+        return cls(values, lambda index: Sample(labels=labels(index), value=values[index]), digest)
 
     @overload
     def __getitem__(self, index: int) -> Sample: ...
@@ -72,8 +85,11 @@ class Vector(Sequence[Sample]):
 
     def past(self, condition: Condition, bound: float) -> tuple[Sample, ...]:
         """The elements for which the comparison holds, as PromQL's does: NaN only ever satisfies `!=`."""
-        compared = thresholds.COMPARED[condition]
-        return self.picked(compress(count(), map(compared, self.values, repeat(bound))))
+        return self.picked(self.places_past(condition, bound))
+
+    def places_past(self, condition: Condition, bound: float) -> Iterator[int]:
+        """The places of those elements."""
+        return compress(count(), map(thresholds.COMPARED[condition], self.values, repeat(bound)))
 
 
 class Present(Collection[Labels]):

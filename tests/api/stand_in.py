@@ -132,8 +132,10 @@ class StandIn:
         return {rule.id: self.clocks[rule.id] for rule in rules if rule.id in self.clocks}
 
     def present(self, _connection: Connection, alerts: Sequence[Alert]) -> Sequence[Alert]:
-        values = {number: value for clock in self.clocks.values() for number, value in clock.values.items()}
-        return [replace(alert, value=values.get(str(alert.id), alert.value)) for alert in alerts]
+        values: dict[int, float] = {}
+        for clock in self.clocks.values():
+            values |= {} if clock.last is None else clock.last.current
+        return [replace(alert, value=values.get(alert.id or 0, alert.value)) for alert in alerts]
 
     @property
     def telling(self) -> Telling:

@@ -14,6 +14,7 @@ from engine.core.alert import State
 from engine.store import rules as store
 from engine.store.database import Database
 from engine.timings import Timing
+from engine.unit_state import RuleTiming
 from rules.labels import LabelTexts
 from rules.rule import Rule
 from tests.api.stand_in import NOON, StandIn, alert, store_alerts
@@ -42,7 +43,7 @@ def _rules(database: Database, engine: StandIn) -> None:
         last_evaluation_at=NOON,
         last_duration=timedelta(seconds=0.5),
         interval=timedelta(seconds=30),
-        values={"1": 97.25},
+        last=RuleTiming(timedelta(0), 1, None, {"1": 97.25}),
     )
 
 
