@@ -155,6 +155,8 @@ def stories(draw: st.DrawFn) -> list[tuple[str, Any]]:
         elif what == "rule":
             name = draw(st.sampled_from(sorted(RULES)))
             drawn = name, draw(st.sampled_from(RULES[name]))
+        elif what == "miss":
+            drawn = draw(st.integers(1, 3))
         elif what == "rows":
             drawn = tuple({row.id: row for row in draw(st.lists(ROW, max_size=3))}.values())
         story.append((what, drawn))
@@ -172,7 +174,7 @@ class Past:
 
     def happens(self, what: str, drawn: Any) -> tuple[Mapping[str, float] | None, int]:
         """What the next slot brings, and how many were missed before it."""
-        missed = 3 if what == "miss" else 0
+        missed = drawn if what == "miss" else 0
         self.slot += -2 * INTERVAL if what == "back" else (missed + 1) * INTERVAL
         if what == "values":
             self.series = {host: drawn[host] for host in self.series}
@@ -192,7 +194,12 @@ class Past:
 def test_the_same_comes_of_every_slot_whether_its_series_are_known_again_or_not(
     began: Mapping[str, Any], story: list[tuple[str, Any]]
 ) -> None:
-    quick, full, past = Engine(recognises=True), Engine(recognises=False), Past(rule=replace(RULE, **began))
+    play(replace(RULE, **began), story)
+
+
+def play(rule: Rule, story: Sequence[tuple[str, Any]]) -> None:
+    """The story with and without recognition of series."""
+    quick, full, past = Engine(recognises=True), Engine(recognises=False), Past(rule=rule)
     for what, drawn in story:
         series, missed = past.happens(what, drawn)
         if what == "restart":
@@ -201,6 +208,11 @@ def test_the_same_comes_of_every_slot_whether_its_series_are_known_again_or_not(
         one, other = (engine.slot(past.rule, rows, series, past.slot, missed) for engine in (quick, full))
         assert told(one) == told(other)
     assert full.shortcuts == 0
+
+
+def test_what_the_clock_did_before_a_raised_for_is_no_stance() -> None:
+    raised = ("rule", ("hold", 9 * INTERVAL))
+    play(RULE, [("same", None), ("back", None), raised, *[("same", None)] * 12])
 
 
 def test_an_alert_is_not_looked_at_while_its_series_comes_again() -> None:
