@@ -18,6 +18,7 @@ from engine.core.posting import Post
 from engine.delivery.addresses import Address
 from engine.delivery.deliver import deliver
 from engine.prometheus import Answer
+from engine.query_answer import Recognise, instant_answer, read_document, recognition
 from engine.querying import Client
 from engine.service import Doors, Service, build
 from engine.settings import load
@@ -63,18 +64,26 @@ class Inline(Executor):
 
 @dataclass
 class ScriptedPrometheus:
-    """Answers each query text with what the script says now; an exception is raised."""
+    """Answers each query text with what the script says now, as a server writes it; an exception is raised.
+
+    With `plain` samples are handed over as objects, of which nobody knows again that they are those of the last answer.
+    """
 
     answers: dict[str, list[tuple[Mapping[str, str], float]] | Exception] = field(default_factory=dict)
     asked: list[tuple[str, datetime]] = field(default_factory=list)
+    plain: bool = False
+    _series: Recognise = field(default_factory=recognition)
 
     def query(self, expr: str, at: datetime) -> Answer:
         self.asked.append((expr, at))
         found = self.answers.get(expr, [])
         if isinstance(found, Exception):
             raise found
-        samples = tuple(Sample(labels=Labels(labels), value=value) for labels, value in found)
-        return Answer(samples=samples, warnings=(), infos=(), histograms_dropped=0)
+        if self.plain:
+            return Answer(samples=tuple(Sample(labels=Labels(labels), value=value) for labels, value in found))
+        elements = [{"metric": labels, "value": [at.timestamp(), repr(value)]} for labels, value in found]
+        data = {"resultType": "vector", "result": elements}
+        return instant_answer(read_document(json.dumps({"status": "success", "data": data}).encode()), self._series)
 
     def check(self) -> None:
         """It always answers."""
