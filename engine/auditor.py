@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from engine.core.auditing import LATE_AFTER, Finding, Flaw, is_far_ahead
+from engine.core.auditing import LATE_AFTER, Finding, Flaw, Progress, Stretch, is_far_ahead, next_look
 from engine.core.outcome import Delivered, Outcome
 from engine.core.scheduling import is_due
 from engine.intake import Intake
@@ -33,10 +33,27 @@ SHOWN: Final = 20
 """How many findings of one look are logged by name."""
 
 
-def look(connection: Connection, definitions: Definitions, now: datetime) -> list[Finding]:
-    """Everything that has no next step, or has one that is long overdue. Reads only."""
-    found = [Finding(flaw=Flaw.UNPLACED, subject=str(number)) for number in audit.unplaced(connection)]
-    found += [Finding(flaw=Flaw.UNSCHEDULED, subject=str(number)) for number in audit.unscheduled(connection)]
+Stretches = Sequence[Stretch | None]
+"""Which row numbers a look goes through; `None` is all of them."""
+ALL: Final[Stretches] = (None,)
+
+
+def look(
+    connection: Connection,
+    definitions: Definitions,
+    now: datetime,
+    *,
+    of_alerts: Stretches = ALL,
+    of_groups: Stretches = ALL,
+) -> list[Finding]:
+    """Everything that has no next step, or has one that is long overdue. Reads only.
+
+    What must be looked for row by row is, among those row numbers; what an index finds is found wherever it is.
+    """
+    unplaced = {number for among in of_alerts for number in audit.unplaced(connection, among)}
+    unscheduled = {number for among in of_groups for number in audit.unscheduled(connection, among)}
+    found = [Finding(flaw=Flaw.UNPLACED, subject=str(number)) for number in sorted(unplaced)]
+    found += [Finding(flaw=Flaw.UNSCHEDULED, subject=str(number)) for number in sorted(unscheduled)]
     for number, route_id, flush_at in audit.scheduled_after(connection, now + FURTHEST):
         policy = _policy(route_id, definitions)
         longest = max(policy.group_wait, policy.group_interval)
@@ -69,6 +86,8 @@ class Auditor:
     send: bool = True
     _audit_at: datetime | None = None
     _told: frozenset[Finding] = frozenset()
+    _alerts: Progress = field(default_factory=Progress)
+    _groups: Progress = field(default_factory=Progress)
 
     def tick(self) -> datetime | None:
         """Audit, when it is time and this process's turn."""
@@ -88,8 +107,12 @@ class Auditor:
         """Look, mend, report, and ping when nothing is left; what is left."""
         with self.database.read() as connection:
             definitions = self.feed.refresh(connection)
-            found = look(connection, definitions, now)
-            found += audit.untold(connection) if self.send else []
+            of_alerts, alerts = next_look(self._alerts, *audit.alert_numbers(connection))
+            of_groups, groups = next_look(self._groups, *audit.group_numbers(connection))
+            found = look(connection, definitions, now, of_alerts=of_alerts, of_groups=of_groups)
+            if self.send:
+                found += dict.fromkeys(one for among in of_groups for one in audit.untold(connection, among))
+        self._alerts, self._groups = alerts, groups
         mended = [one for one in found if one.flaw.is_repairable and self._mend(one, definitions, now)]
         with self.database.write() as connection:
             waits = audit.release_waits(connection, now)

@@ -5,7 +5,7 @@ One process of the cluster does it. Versions of definitions are kept for good: p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,6 +21,9 @@ from engine.telemetry import Metrics
 PRUNE_EVERY: Final = timedelta(seconds=30)
 ROUNDS: Final = 40
 """How many batches of a table one turn takes: 20,000 rows in 30 s, more than any cluster writes for long."""
+SEARCH_EVERY: Final = timedelta(minutes=10)
+"""How often a table is searched whose age no index tells, once there was less to drop than a turn takes."""
+SEARCHED: Final = frozenset({"notification_facts", "alert_groups"})
 NODE_KEPT: Final = timedelta(days=7)
 
 
@@ -34,6 +37,7 @@ class Pruner:
     keep: timedelta
     keep_messages: timedelta
     _at: datetime | None = None
+    _search_at: dict[str, datetime] = field(default_factory=dict)
 
     def tick(self) -> datetime | None:
         """One turn, when it is time."""
@@ -59,7 +63,13 @@ class Pruner:
             ("alert_groups", retention.groups, history),
             ("configurations", retention.configurations, history),
         )
-        dropped = sum(self._turn(table, drop, before) for table, drop, before in turns)
+        due = [turn for turn in turns if is_due(self._search_at.get(turn[0]), now, SEARCH_EVERY)]
+        dropped = 0
+        for table, drop, before in due:
+            found = self._turn(table, drop, before)
+            if table in SEARCHED and found < ROUNDS * retention.BATCH:
+                self._search_at[table] = now + SEARCH_EVERY
+            dropped += found
         with self.database.write() as connection:
             nodes.forget(connection, now - NODE_KEPT)
         if dropped:

@@ -15,6 +15,49 @@ WAIT_AT_MOST: Final = timedelta(hours=1)
 """The longest anything waits by its own will: what a service may ask for with Retry-After."""
 
 
+LOOKS: Final = 10
+"""In how many looks the auditor goes through a table from end to end."""
+AT_LEAST: Final = 1000
+"""Row numbers gone through in one look; a table with fewer is gone through at every look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Row numbers above `after`, up to and including `until`."""
+
+    after: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the rounds through a table have come: `done` is the last number of the last look, above `seen` all is new."""
+
+    done: int = 0
+    seen: int | None = None
+
+
+def next_look(progress: Progress, first: int, last: int) -> tuple[tuple[Stretch, ...], Progress]:
+    """What to go through now of a table whose row numbers go from `first` to `last`, and the progress after it.
+
+    Always what is new since the last look, and beside it the next tenth of all, beginning again behind the end: whatever
+    stays is looked at in LOOKS looks, and in one more while the table grows.
+    """
+    width = max(AT_LEAST, -(-(last - first + 1) // LOOKS))
+    if last - first < width:
+        return (Stretch(first - 1, last),), Progress(done=last, seen=last)
+    after = max(progress.done, first - 1) if progress.done < last else first - 1
+    until = min(after + width, last)
+    found = [Stretch(after, until)]
+    left = width - (until - after)
+    if left:
+        until = first - 1 + left
+        found.append(Stretch(first - 1, until))
+    if progress.seen is not None and progress.seen < last:
+        found.append(Stretch(progress.seen, last))
+    return tuple(found), Progress(done=until, seen=last)
+
+
 class Flaw(StrEnum):
     """What is wrong, as the metric's label."""
 

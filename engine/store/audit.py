@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Text, and_, cast, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, exists, func, literal, or_, select, update
 
 from engine.core.alert import State
-from engine.core.auditing import LATE_AFTER, STUCK_AFTER, WAIT_AT_MOST, Finding, Flaw
+from engine.core.auditing import LATE_AFTER, STUCK_AFTER, WAIT_AT_MOST, Finding, Flaw, Stretch
 from engine.store.groups import told_from_json
 from engine.store.outbox import Status
 from engine.store.tables import (
@@ -28,18 +28,38 @@ LIMIT = 1000
 _OPEN = group_members.c.left_at.is_(None)
 
 
-def unplaced(connection: Connection) -> list[int]:
-    """The firing alerts that are in no group."""
+def unplaced(connection: Connection, among: Stretch | None = None) -> list[int]:
+    """The firing alerts that are in no group, of those with these row numbers or of all."""
     placed = exists().where(group_members.c.alert_id == alerts.c.id, _OPEN)
-    query = select(alerts.c.id).where(alerts.c.state == State.FIRING, ~placed).order_by(alerts.c.id).limit(LIMIT)
-    return list(connection.execute(query).scalars())
+    query = select(alerts.c.id).where(alerts.c.state == State.FIRING, ~placed, *_within(alerts.c.id, among))
+    return list(connection.execute(query.order_by(alerts.c.id).limit(LIMIT)).scalars())
 
 
-def unscheduled(connection: Connection) -> list[int]:
-    """The groups that have members, firing or not yet told to have ended, and will never be flushed."""
+def unscheduled(connection: Connection, among: Stretch | None = None) -> list[int]:
+    """The groups that have members, firing or not yet told to have ended, and will never be flushed; of these or of all."""
     peopled = exists().where(group_members.c.group_id == alert_groups.c.id, _OPEN)
-    query = select(alert_groups.c.id).where(alert_groups.c.flush_at.is_(None), peopled).limit(LIMIT)
+    never = alert_groups.c.flush_at.is_(None)
+    query = select(alert_groups.c.id).where(never, peopled, *_within(alert_groups.c.id, among)).limit(LIMIT)
     return list(connection.execute(query).scalars())
+
+
+def alert_numbers(connection: Connection) -> tuple[int, int]:
+    """The first and the last row number of the alerts; 1 and 0 where there is none."""
+    return _ends(connection, alerts)
+
+
+def group_numbers(connection: Connection) -> tuple[int, int]:
+    """The same of the groups."""
+    return _ends(connection, alert_groups)
+
+
+def _ends(connection: Connection, table: Table) -> tuple[int, int]:
+    first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
+    return (1, 0) if first is None else (first, last)
+
+
+def _within(number: ColumnElement[int], among: Stretch | None) -> tuple[ColumnElement[bool], ...]:
+    return () if among is None else (number > among.after, number <= among.until)
 
 
 def scheduled_after(connection: Connection, moment: datetime) -> list[tuple[int, str, datetime]]:
@@ -49,8 +69,11 @@ def scheduled_after(connection: Connection, moment: datetime) -> list[tuple[int,
     return [(number, route_id, flush_at) for number, route_id, flush_at in found]
 
 
-def untold(connection: Connection) -> list[Finding]:
-    """The addressees who count as told of other alerts than what was delivered to them, and for whom no message waits."""
+def untold(connection: Connection, among: Stretch | None = None) -> list[Finding]:
+    """The addressees who count as told of other alerts than what was delivered to them, and for whom no message waits.
+
+    Those of all groups, or of those with these row numbers.
+    """
     waiting = exists().where(
         outbox.c.group_id == group_channels.c.group_id,
         outbox.c.channel == group_channels.c.channel,
@@ -58,7 +81,8 @@ def untold(connection: Connection) -> list[Finding]:
         outbox.c.status == Status.PENDING.value,
     )
     differing = cast(group_channels.c.decided, Text) != cast(group_channels.c.delivered, Text)
-    found = connection.execute(select(group_channels).where(differing, ~waiting)).mappings()
+    query = select(group_channels).where(differing, ~waiting, *_within(group_channels.c.group_id, among))
+    found = connection.execute(query).mappings()
     return [
         Finding(flaw=Flaw.UNTOLD, subject=str(row["group_id"]), channel=row["channel"], recipient=row["recipient"])
         for row in found
@@ -112,7 +136,7 @@ def take_back(connection: Connection, finding: Finding, at: datetime) -> bool:
     group_id = int(finding.subject)
     # The group first, as a flush does it, so that none is under way.
     query = select(alert_groups.c.id).where(alert_groups.c.id == group_id).with_for_update()
-    if connection.execute(query).first() is None or finding not in untold(connection):
+    if connection.execute(query).first() is None or finding not in untold(connection, Stretch(group_id - 1, group_id)):
         return False
     one = and_(
         group_channels.c.group_id == group_id,

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from engine.core.posting import Post
+from rules.labels import Labels
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_firing import BREACH, HOST, rule
 from tests.scenarios.world import World
@@ -90,3 +94,17 @@ def test_what_is_overdue_is_counted_and_told_once_and_no_heart_beats_meanwhile(b
         stopped = len(outside.requests)
         world.until(600)
         assert len(outside.requests) == stopped
+
+
+def test_among_thousands_what_lost_its_next_step_is_found_within_five_and_a_half_minutes(begin: Begin) -> None:
+    world = begin()
+    world.broken_on_purpose = True
+    posts = [Post(labels=Labels({"alertname": "Full", "host": f"h{number}"})) for number in range(2500)]
+    until = world.clock.moment + timedelta(hours=1)
+    world.service.posting.receive([replace(post, ends_at=until) for post in posts], world.clock.moment)
+    world.until(120)
+    assert problems(world) == []
+    lost = world.rows("SELECT min(alert_id), max(alert_id) FROM group_members")[0]
+    world.sql("DELETE FROM group_members WHERE alert_id IN (:first, :last)", first=lost[0], last=lost[1])
+    world.until(120 + 330)
+    assert problems(world) == ["unplaced"] * 2
