@@ -11,6 +11,7 @@ from engine.core.alert import State
 from engine.core.auditing import LATE_AFTER, STUCK_AFTER, WAIT_AT_MOST, Finding, Flaw, Stretch
 from engine.store.groups import told_from_json
 from engine.store.outbox import Status
+from engine.store.row_ends import row_ends
 from engine.store.tables import (
     alert_groups,
     alerts,
@@ -54,8 +55,8 @@ def group_numbers(connection: Connection) -> tuple[int, int]:
 
 
 def _ends(connection: Connection, table: Table) -> tuple[int, int]:
-    first, last = connection.execute(select(func.min(table.c.id), func.max(table.c.id))).one()
-    return (1, 0) if first is None else (first, last)
+    ends = row_ends(connection, table)
+    return (1, 0) if ends is None else ends
 
 
 def _within(number: ColumnElement[int], among: Stretch | None) -> tuple[ColumnElement[bool], ...]:
