@@ -1,6 +1,7 @@
 """What came of attempts to deliver, written down: the message's fate, the channel's standing, what has arrived, the ledger.
 
-Several conclusions go into one transaction, so rows are touched in one order by everybody: channels by name, then messages.
+Several conclusions go into one transaction, so rows are touched in one order by everybody: the groups of messages that are given
+up, as a flush has them first too, then channels by name, then messages.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Conclusion:
 
 def conclude(connection: Connection, ended: Sequence[Conclusion], holder: str, now: datetime) -> list[str]:
     """Write all of it; answers for each what became of its message: sent, sent late, retry or dead."""
+    groups.hold(connection, [one.parcel.group_id for one in ended if _is_given_up(one, now)])
     full = {one.parcel.target.channel: _full_until(connection, one.channel, now) for one in ended}
     _channels(connection, ended, full, now)
     notes = _sent(connection, [one for one in ended if isinstance(one.outcome, Delivered)], holder, now)
@@ -106,8 +108,16 @@ def _reference(outcome: Outcome) -> str | None:
     return outcome.reference if isinstance(outcome, Delivered) else None
 
 
+def _is_given_up(ended: Conclusion, now: datetime) -> bool:
+    return isinstance(ended.outcome, Failed) and _again_at(ended.parcel, ended.outcome, now) is None
+
+
+def _again_at(parcel: Parcel, failed: Failed, now: datetime) -> datetime | None:
+    return next_attempt(failed, attempts=parcel.attempts, created_at=parcel.created_at, now=now)
+
+
 def _failed(connection: Connection, parcel: Parcel, failed: Failed, *, holder: str, now: datetime) -> str:
-    at = next_attempt(failed, attempts=parcel.attempts, created_at=parcel.created_at, now=now)
+    at = _again_at(parcel, failed, now)
     if at is not None:
         leasing.retry(connection, parcel, holder, at=at, error=failed.detail)
         return "retry"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
@@ -31,31 +31,33 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the rounds through a table have come: `done` is the last number of the last look, above `seen` all is new."""
+    """A round through a table: up to `done` it is gone through, up to `end` it goes, `width` numbers a look.
+
+    What is above `seen` was not there at the last look.
+    """
 
     done: int = 0
+    end: int = 0
+    width: int = AT_LEAST
     seen: int | None = None
 
 
 def next_look(progress: Progress, first: int, last: int) -> tuple[tuple[Stretch, ...], Progress]:
     """What to go through now of a table whose row numbers go from `first` to `last`, and the progress after it.
 
-    Always what is new since the last look, and beside it the next tenth of all, beginning again behind the end: whatever
-    stays is looked at in LOOKS looks, and in one more while the table grows.
+    Always what is new since the last look, and beside it a tenth of what there was when the round began: whatever stays is
+    looked at once in LOOKS looks, or in twice as many where it came after the round had begun.
     """
-    width = max(AT_LEAST, -(-(last - first + 1) // LOOKS))
-    if last - first < width:
-        return (Stretch(first - 1, last),), Progress(done=last, seen=last)
-    after = max(progress.done, first - 1) if progress.done < last else first - 1
-    until = min(after + width, last)
+    if last - first < AT_LEAST:
+        return (Stretch(first - 1, last),), Progress(seen=last)
+    if progress.done >= progress.end:
+        progress = replace(progress, done=0, end=last, width=max(AT_LEAST, -(-(last - first + 1) // LOOKS)))
+    after = max(progress.done, first - 1)
+    until = min(after + progress.width, max(progress.end, after))
     found = [Stretch(after, until)]
-    left = width - (until - after)
-    if left:
-        until = first - 1 + left
-        found.append(Stretch(first - 1, until))
     if progress.seen is not None and progress.seen < last:
         found.append(Stretch(progress.seen, last))
-    return tuple(found), Progress(done=until, seen=last)
+    return tuple(found), replace(progress, done=until, seen=last)
 
 
 class Flaw(StrEnum):

@@ -244,6 +244,13 @@ def standing_references(connection: Connection, group_ids: Collection[int]) -> d
     }
 
 
+def hold(connection: Connection, group_ids: Collection[int]) -> None:
+    """Keep others from flushing these groups until the transaction ends; it waits for a flush that is under way."""
+    if group_ids:
+        chosen = alert_groups.c.id.in_(sorted(set(group_ids)))
+        connection.execute(select(alert_groups.c.id).where(chosen).order_by(alert_groups.c.id).with_for_update())
+
+
 def roll_back(connection: Connection, group_id: int, target: Target, again_at: datetime) -> None:
     """Forget what was decided but never arrived, and see to it that the group is flushed again."""
     connection.execute(_of(group_id, target).values(decided=group_channels.c.delivered, last_reason=""))

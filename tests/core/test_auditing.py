@@ -1,4 +1,4 @@
-"""The auditor's rounds: what is new at the next look, and everything that stays within ten of them, or eleven."""
+"""The auditor's rounds: what is new at the next look, and everything that stays within ten of them, or twenty."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ def covered(stretches: tuple[Stretch, ...], number: int) -> bool:
 
 
 @given(st.integers(1, 50_000), st.integers(1, 40_000), st.lists(st.integers(0, 3000), max_size=3 * LOOKS), st.data())
-def test_every_row_that_stays_is_looked_at_in_eleven_looks_and_a_new_one_at_once(
+def test_every_row_that_stays_is_looked_at_in_two_rounds_and_a_new_one_at_once(
     first: int, count: int, growth: list[int], data: st.DataObject
 ) -> None:
     last = first + count - 1
     number = data.draw(st.integers(first, last))
-    progress, unseen = Progress(done=data.draw(st.integers(0, 100_000))), 0
+    progress, unseen = Progress(), 0
     for more in [0, *growth]:
         before, last = last, last + more
         stretches, progress = next_look(progress, first, last)
         assert all(covered(stretches, new) for new in {before + 1, last} if before < new <= last)
         unseen = 0 if covered(stretches, number) else unseen + 1
-        assert unseen <= LOOKS
+        assert unseen < 2 * LOOKS
 
 
 def test_a_look_at_a_steady_table_goes_through_a_tenth_of_it() -> None:
@@ -43,4 +43,4 @@ def test_a_small_table_is_gone_through_at_every_look() -> None:
 
 
 def test_an_empty_table_is_no_trouble() -> None:
-    assert next_look(Progress(), 1, 0) == ((Stretch(0, 0),), Progress(done=0, seen=0))
+    assert next_look(Progress(), 1, 0) == ((Stretch(0, 0),), Progress(seen=0))

@@ -1,0 +1,84 @@
+"""A flush and the end of a message take rows in one order, so that on PostgreSQL neither is ever the victim of a deadlock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from engine.clock import SystemClock
+from engine.conclusions import Conclusion, conclude
+from engine.core.flush import Target
+from engine.core.notifying import Told
+from engine.core.outcome import Failed, FailureReason
+from engine.store import flushes, groups, schema
+from engine.store.database import Database, connect
+from engine.store.groups import Standing
+from engine.store.outbox import Parcel
+from tests.peers.postgres_server import PostgresServer
+from tests.store.messages import NOON, group, message
+
+SLACK = Target("slack")
+FIRST, SECOND = (Told(firing=frozenset(numbers), at=NOON) for numbers in ({1}, {1, 2}))
+
+
+@pytest.fixture
+def shared(postgres: PostgresServer) -> Iterator[Database]:
+    opened = connect(postgres.create_database(), SystemClock())
+    schema.upgrade(opened.engine)
+    yield opened
+    opened.close()
+
+
+def parcel(group_id: int, number: int) -> Parcel:
+    return Parcel(
+        id=number,
+        facts_id=1,
+        group_id=group_id,
+        target=SLACK,
+        reason="first notification",
+        attempts=1,
+        created_at=NOON,
+        told={"firing": [1]},
+        rendered=None,
+    )
+
+
+def give_up(database: Database, one: Parcel) -> list[str]:
+    """A sender writes that this message is refused for good."""
+    refused = Failed(reason=FailureReason.REFUSED, detail="no such channel", retryable=False)
+    with database.write() as connection:
+        ended = [Conclusion(parcel=one, outcome=refused, channel=None)]
+        return conclude(connection, ended, "here", NOON + timedelta(minutes=2))
+
+
+def wait_for_one_that_waits(database: Database, ended: Future[list[str]]) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    while not ended.done():
+        with database.read() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+    raise AssertionError(f"it waited for nobody: {ended.result()}")
+
+
+@pytest.mark.peer("postgresql")
+def test_a_message_that_dies_while_its_group_is_flushed_waits_for_the_flush(shared: Database) -> None:
+    number = group(shared, "a", [])
+    one = parcel(number, message(shared, number, status="pending", firing=[1]))
+    with shared.write() as connection:
+        connection.execute(text("UPDATE outbox SET holder = 'here', attempts = 1, lease_until = now() + interval '1h'"))
+        connection.execute(text("UPDATE alert_groups SET flush_at = now() - interval '1h'"))
+        groups.save(connection, number, SLACK, Standing(decided=FIRST))
+    with ThreadPoolExecutor(1) as sender:
+        with shared.write() as flush:
+            (due,) = flushes.lock(flush, [number], SystemClock().now())
+            ended = sender.submit(give_up, shared, one)
+            wait_for_one_that_waits(shared, ended)
+            flushes.save_decided(flush, {due.id: {SLACK: (SECOND, "new alerts added")}})
+        assert ended.result(timeout=30) == ["dead"]
+    with shared.read() as connection:
+        # No message says it any more, so nothing of it counts as told, and the group is flushed again.
+        assert groups.standings(connection, number)[SLACK].decided == Told()
