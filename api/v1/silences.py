@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,14 +20,13 @@ from api.v1 import edits
 from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
 from api.v1.edits import DryRun, Edit, Noun, Operation
 from engine.core.alert import Alert, State
-from engine.core.external import sent_out
+from engine.core.external import POSTED, sent_out
 from engine.store import alerts, time_intervals
 from engine.store import silences as store
 from engine.store.api_keys import Scope
 from engine.store.door import Connection, holding
 from engine.store.silences import Standing
 from rules.errors import SilenceError
-from rules.labels import Labels
 from rules.problems import Problem
 from rules.silences import Silence, SilenceState, can_become, check, check_reach, expired
 
@@ -146,7 +145,7 @@ def _source(body: SilenceIn, before: Silence | None, now: datetime) -> Silence |
     return replace(before, starts_at=now) if body.starts_at is None else before
 
 
-def _check_waits(silence: Silence, active: Iterable[Labels], now: datetime) -> None:
+def _check_waits(silence: Silence, active: Iterable[Mapping[str, str]], now: datetime) -> None:
     if silence.until_resolved and silence.starts_at <= now and not any(map(silence.covers, active)):
         message = "it covers no active alert, so there is none whose end it could wait for; leave until_resolved out"
         raise SilenceError(message, field="until_resolved")
@@ -186,9 +185,11 @@ def _described(service: Service, connection: Connection, silences: Iterable[Sile
     return [schema.described(silence, matched=covered(silence), now=now, intervals=intervals) for silence in silences]
 
 
-def _labels(service: Service, connection: Connection) -> list[Labels]:
-    """The labels of every active alert, as it is known outside."""
-    return [sent_out(alert, service.settings.external_labels).labels for alert in _active(connection)]
+def _labels(service: Service, connection: Connection) -> list[Mapping[str, str]]:
+    """The labels of every active alert, as it is known outside; of a hundred thousand, so nothing else is made of them."""
+    external = dict(service.settings.external_labels.items())
+    active = alerts.active_labels(connection)
+    return [{**external, **labels} if external and source != POSTED else labels for source, labels in active]
 
 
 def _active(connection: Connection) -> Iterator[Alert]:

@@ -321,6 +321,15 @@ def identities(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[st
     return found
 
 
+def active_labels(connection: Connection) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """The source and the labels of every pending and firing alert, in the order of their rows, and nothing else of them."""
+    query = select(alerts.c.source, cast(alerts.c.labels, Text)).where(
+        alerts.c.state.in_((State.PENDING, State.FIRING))
+    )
+    for source, labels in connection.execute(query.order_by(alerts.c.id)).all():
+        yield source, loads(labels)
+
+
 def by_fingerprint(connection: Connection, fingerprint: str) -> list[Alert]:
     """The alerts with this public name; several rules may make the same label set."""
     query = _EVERY.where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id)
