@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from engine.core.alert import Alert, State
-from engine.core.external import NONE, outward
+from engine.core.external import NONE, POSTED, outward
 from engine.core.muting import Mutes
 from engine.core.story import story
 from engine.core.storyline import (
@@ -49,6 +49,9 @@ READ: Final = 20
 _TOLD: Final = frozenset(
     kind.value for kind in (Kind.TRANSITION, Kind.PLACEMENT, Kind.MUTE, Kind.DECISION, Kind.ATTEMPT)
 )
+SIMILAR: Final = 3
+"""How many alerts are named that somebody may have meant."""
+_ACTIVE: Final = (State.PENDING, State.FIRING)
 _ORDER: Final = (State.FIRING, State.PENDING, State.INACTIVE)
 
 
@@ -90,15 +93,40 @@ class Explainer:
         return self._stored(min(found, key=lambda one: (_ORDER.index(one.state), -(one.id or 0))), at, now)
 
     def labelled(self, labels: Labels, now: datetime) -> Explanation:
-        """The story of the alert with exactly these labels, or what would become of one."""
-        found = self._known_by(labels) or self._known_by(labels.less(self.external))
-        if found:
+        """The story of the alert with exactly these labels, or of the only one with these and others.
+
+        Where there is none, what would become of one; where there are several, their names as well.
+        """
+        found = self._known_by(labels) or self._known_by(labels.less(self.external)) or self._wider(labels)
+        if found and len({one.labels for one in found}) == 1:
             return self._stored(min(found, key=lambda one: _ORDER.index(one.state)), now, now)
-        name = labels.get(ALERTNAME, "")
-        rules = self._rules(sorted(self._called(name)))
-        routed = self._routed(outward(labels, "", self.external), None, self.definitions.tree)
-        facts = replace(routed, rules=rules)
-        return story(replace(facts, mutes=self.mutes([_imagined(labels, now)]).get(0, ())), now)
+        return self._imagined(labels, [self._name(one) for one in found[:SIMILAR]], now)
+
+    def _imagined(self, labels: Labels, similar: Sequence[str], now: datetime) -> Explanation:
+        """What would become of an alert with these labels."""
+        names = sorted(self._called(labels.get(ALERTNAME, "")))
+        only = self.definitions.rules.get(names[0]) if len(names) == 1 else None
+        routed = self._routed(outward(labels, "", self.external), only, self.definitions.tree)
+        imagined = _imagined(labels, "" if only is None else only.id, now)
+        mutes = self.mutes([imagined]).get(0, ())
+        return story(replace(routed, rules=self._rules(names), mutes=mutes, similar=tuple(similar)), now)
+
+    def _wider(self, labels: Labels) -> list[Alert]:
+        """The alerts of this name that have these labels and others: those that are pending or fire, else those that did."""
+        sources = sorted(self._called(labels.get(ALERTNAME, ""))) or [POSTED]
+        for states in (_ACTIVE, (State.INACTIVE,)):
+            every = (
+                one
+                for source in sources
+                for one in alert_rows.page(self.connection, states=states, source=source, limit=LONGEST)
+            )
+            found = [one for one in every if labels.items() <= outward(one.labels, one.source, self.external).items()]
+            if found:
+                return found
+        return []
+
+    def _name(self, alert: Alert) -> str:
+        return f"{_called(outward(alert.labels, alert.source, self.external))} ({alert.labels.fingerprint()})"
 
     def _known_by(self, labels: Labels) -> list[Alert]:
         found = alert_rows.by_fingerprint(self.connection, labels.fingerprint())
@@ -214,13 +242,10 @@ class Explainer:
 
     def _rule_then(self, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
         """The rule in the version that last had something to say of the alert until then; its health where it has not changed."""
-        if one.since is not None and one.since > at:
-            one = replace(one, since=None, health="", error=None)
-        versions = [event.subject.version for event in events if event.kind is Kind.TRANSITION and event.at <= at]
-        spoke = versions[-1] if versions else None
-        if spoke is None or (one.rule is not None and one.rule.version == spoke):
-            return one
-        return self._in_version(one, spoke)
+        known = one if one.since is None or one.since <= at else replace(one, since=None, health="", error=None)
+        spoke = _spoke(events, at)
+        is_that = known.rule is not None and known.rule.version == spoke
+        return known if spoke is None or is_that else self._in_version(known, spoke)
 
     def _in_version(self, one: RuleFacts, version: int) -> RuleFacts:
         """The same with the rule as it was in this version, if that can still be read."""
@@ -232,7 +257,9 @@ class Explainer:
 
     def _routed(self, labels: Labels, rule: Rule | None, tree: Tree) -> Facts:
         if rule is not None and rule.notification_channels:
-            why = f"the rule names its own channels: {', '.join(rule.notification_channels)}"
+            why = (
+                f"the rule names its own channels, {', '.join(rule.notification_channels)}, so no other route is tried"
+            )
             own = Step(route_id=f"{IMPLICIT}{rule.id}", depth=0, verdict=routing.Verdict.TAKEN, why=why)
             return Facts(labels=labels, tried=(own,))
         versions = {name: policy.version for name, policy in tree.policies.items()}
@@ -248,6 +275,7 @@ class Explainer:
             group_wait=policy.group_wait,
             group_interval=policy.group_interval,
             repeat_interval=policy.repeat_interval,
+            notify_on_unmute=policy.notify_on_unmute,
             told_at=standing.told_at,
         )
 
@@ -264,6 +292,11 @@ class Explainer:
 def _policy(route_id: str, tree: Tree) -> Policy:
     """The timings of a route; the root's stand in for an implicit one and for one that is gone."""
     return tree.policies.get(route_id, implicit(route_id, (), tree.root.policy))
+
+
+def _spoke(events: Sequence[Event], at: datetime) -> int | None:
+    """The version of the rule that last changed the alert until then."""
+    return next((one.subject.version for one in reversed(events) if one.kind is Kind.TRANSITION and one.at <= at), None)
 
 
 def _is_during(stay: Stay, moment: datetime) -> bool:
@@ -338,8 +371,15 @@ def _rule(
     )
 
 
-def _imagined(labels: Labels, now: datetime) -> Alert:
+def _imagined(labels: Labels, source: str, now: datetime) -> Alert:
     """An alert that nobody has seen, numbered 0 as no row is."""
     return Alert(
-        source="", labels=labels, sample_labels=labels, state=State.FIRING, value=0.0, active_at=now, fired_at=now, id=0
+        source=source,
+        labels=labels,
+        sample_labels=labels,
+        state=State.FIRING,
+        value=0.0,
+        active_at=now,
+        fired_at=now,
+        id=0,
     )

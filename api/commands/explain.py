@@ -18,7 +18,7 @@ Asked = Annotated[
     list[str],
     typer.Argument(
         metavar="FINGERPRINT|NAME [KEY=VALUE]...",
-        help="An alert as the list shows it, or its alertname and all its other labels.",
+        help="An alert as the list shows it, or its alertname and the labels that tell it from others.",
         autocompletion=completion.alerts,
     ),
 ]

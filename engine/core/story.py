@@ -6,33 +6,18 @@ fires, or at why it ended. `story` is the whole answer; the values it goes by ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 from engine.core.alert import State, TransitionReason
 from engine.core.muting import MuteKind
-from engine.core.notifying import Reason
-from engine.core.storyline import (
-    SENT,
-    Event,
-    Explanation,
-    Facts,
-    Kind,
-    Next,
-    RuleFacts,
-    Verdict,
-    clock,
-    rule_sentence,
-    sentence,
-    steps,
-    target,
-)
+from engine.core.story_events import LOG, attempt, mute
+from engine.core.story_next import coming
+from engine.core.story_past import Past, is_recorded, keeping_quiet
+from engine.core.story_standing import rule_sentence, steps
+from engine.core.storyline import Event, Explanation, Facts, RuleFacts, Verdict, clock
 from rules.labels import ALERTNAME
-
-LOG: Final = "log"
-"""The channel that stands in where no other can be told."""
 
 _BY_MUTE: Final[Mapping[str, Verdict]] = {
     MuteKind.LEVEL.value: Verdict.LEVEL,
@@ -45,101 +30,20 @@ _BY_FAILURE: Final = {"rate_limited": Verdict.RATE_LIMITED, "unconfigured": Verd
 _BY_HEALTH: Final = {"never_had_data": Verdict.NO_DATA, "err": Verdict.EVALUATION_FAILING}
 _WITHOUT_DATA: Final = frozenset({TransitionReason.NO_DATA.value, TransitionReason.SERIES_MISSING.value})
 
-_STUCK: Final = {
-    Verdict.QUARANTINED: "nothing, until the rule's row is corrected",
-    Verdict.DISABLED: "nothing, until the rule is enabled",
-}
-_UNTIL_ASKED: Final = frozenset({Verdict.NO_DATA, Verdict.EVALUATION_FAILING, Verdict.NEVER_SEEN})
-_UNTIL_REPEATED: Final = frozenset({Verdict.TOLD, Verdict.ALREADY_TOLD})
-_UNTIL_TRIED: Final = frozenset(
-    {Verdict.RATE_LIMITED, Verdict.CHANNEL_DOWN, Verdict.CHANNEL_UNCONFIGURED, Verdict.WAITING}
-)
-
 Judged = tuple[Verdict, str]
 """A verdict and its sentence, which goes on from the alert's name."""
 
 
 def story(facts: Facts, now: datetime) -> Explanation:
     """Everything about the alert as of `now`; where the ledger already knows what came next, that is the next."""
-    past = _Past.of(facts, now)
+    past = Past.of(facts, now)
     verdict, said = _judge(facts, past, now)
     return Explanation(
         verdict=verdict,
         summary=f"{_name(facts)} {said}.",
         steps=steps(facts, now),
-        next=_came_next(facts, now) or _next(verdict, facts, past, now),
+        next=coming(verdict, facts, past, now),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Past:
-    """The alert's latest episode up to a moment: its last transition, what mutes it, who was to be told of it and how it went.
-
-    `attempts` are the last of each addressee since it was last to be told; `decisions` the last of each, of whatever kind.
-    """
-
-    transition: Event | None
-    mute: Event | None
-    placements: tuple[Event, ...]
-    decisions: Mapping[str, Event]
-    sends: Mapping[str, Event]
-    attempts: Mapping[str, Event]
-
-    @classmethod
-    def of(cls, facts: Facts, now: datetime) -> _Past:
-        """The episode that the alert is in at `now`, or was last in."""
-        episode = _episode([event for event in facts.events if event.at <= now])
-        mute = _last(episode, Kind.MUTE)
-        decisions, sends, attempts = _told(episode)
-        return cls(
-            transition=_last(episode, Kind.TRANSITION),
-            mute=None if mute is None or mute.reason == "ended" else mute,
-            placements=tuple(event for event in episode if event.kind is Kind.PLACEMENT),
-            decisions=decisions,
-            sends=sends,
-            attempts=attempts,
-        )
-
-    @property
-    def told(self) -> Mapping[str, Event]:
-        """Who took the latest message, and when."""
-        return {whom: event for whom, event in self.attempts.items() if event.reason in SENT}
-
-    @property
-    def problems(self) -> Mapping[str, str]:
-        """The channels that led nowhere when messages were decided, each with its reason."""
-        return {name: why for event in self.sends.values() for name, why in event.detail.get("problems", {}).items()}
-
-
-def _episode(past: Sequence[Event]) -> Sequence[Event]:
-    begins = [place for place, event in enumerate(past) if _begins(event)]
-    return past[begins[-1] :] if begins else past
-
-
-def _last(episode: Iterable[Event], kind: Kind) -> Event | None:
-    found = [event for event in episode if event.kind is kind]
-    return found[-1] if found else None
-
-
-def _told(episode: Iterable[Event]) -> tuple[dict[str, Event], dict[str, Event], dict[str, Event]]:
-    """By addressee: the last decision, the last to tell, and the last attempt since that one."""
-    decisions: dict[str, Event] = {}
-    sends: dict[str, Event] = {}
-    attempts: dict[str, Event] = {}
-    for event in episode:
-        if event.kind is Kind.ATTEMPT:
-            attempts[target(event.detail)] = event
-        if event.kind is not Kind.DECISION:
-            continue
-        decisions[target(event.detail)] = event
-        if event.detail["sends"]:
-            sends[target(event.detail)] = event
-            attempts.pop(target(event.detail), None)
-    return decisions, sends, attempts
-
-
-def _begins(event: Event) -> bool:
-    return event.kind is Kind.TRANSITION and event.detail.get("before") is None
 
 
 def _name(facts: Facts) -> str:
@@ -147,16 +51,21 @@ def _name(facts: Facts) -> str:
     return f"{facts.labels.get(ALERTNAME, 'the alert')}{others or ''}"
 
 
-def _judge(facts: Facts, past: _Past, now: datetime) -> Judged:
+def _judge(facts: Facts, past: Past, now: datetime) -> Judged:
     if past.transition is None:
         return _unseen(facts)
     state = State(past.transition.detail["after"])
     if state is State.PENDING:
-        until = f" until {clock(facts.fires_at)} at least" if facts.fires_at and facts.fires_at > now else ""
-        return Verdict.PENDING, f"is pending since {clock(past.transition.at)}: it has to hold for its `for`{until}"
+        return Verdict.PENDING, _pending(facts, past.transition, now)
     if state is State.INACTIVE:
         return _ended(facts, past, past.transition)
-    return _firing(past, past.transition)
+    return _firing(facts, past, past.transition, now)
+
+
+def _pending(facts: Facts, since: Event, now: datetime) -> str:
+    until = f" until {clock(facts.fires_at)} at least" if facts.fires_at and facts.fires_at > now else ""
+    failing = next((f"; {rule_sentence(one)}" for one in facts.rules if one.health == "err"), "")
+    return f"is pending since {clock(since.at)}: it has to hold for its `for`{until}{failing}"
 
 
 def _unseen(facts: Facts) -> Judged:
@@ -164,8 +73,8 @@ def _unseen(facts: Facts) -> Judged:
         verdict = _obstacle(one)
         if verdict is not None:
             return verdict, f"was never seen: {rule_sentence(one)}"
-    known = ", ".join(rule_sentence(one) for one in facts.rules)
-    return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}"
+    known = ", ".join(f"{rule_sentence(one)} and has not returned it" for one in facts.rules)
+    return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}{_similar(facts)}"
 
 
 def _obstacle(one: RuleFacts) -> Verdict | None:
@@ -178,13 +87,17 @@ def _obstacle(one: RuleFacts) -> Verdict | None:
 def _would(facts: Facts) -> str:
     """What would become of an alert with these labels."""
     taking = ", ".join(repr(one.route_id) for one in facts.tried if one.verdict.value == "taken")
-    muted = ", ".join(f"{mute.kind.value} {mute.by!r}" for mute in facts.mutes)
+    muted = ", ".join(f"{mute.kind.value} {mute.by!r}" for mute in facts.mutes or ())
     return f"it would take route {taking or 'none'}{f' and be kept quiet by {muted}' if muted else ''}"
 
 
-def _ended(facts: Facts, past: _Past, ending: Event) -> Judged:
+def _similar(facts: Facts) -> str:
+    return f"; with these labels and others there is {', '.join(facts.similar)}" if facts.similar else ""
+
+
+def _ended(facts: Facts, past: Past, ending: Event) -> Judged:
     at = clock(ending.at)
-    heard = _heard(past)
+    heard = _heard_of_the_end(past, still=bool(facts.groups))
     broken = next((one for one in facts.rules if one.problems and one.rule is None), None)
     if broken is not None:
         return Verdict.QUARANTINED, f"ended at {at}: {rule_sentence(broken)}; {heard}"
@@ -197,127 +110,100 @@ def _ended(facts: Facts, past: _Past, ending: Event) -> Judged:
     return Verdict.RESOLVED, f"ended at {at} ({ending.reason}); {heard}"
 
 
-def _heard(past: _Past) -> str:
-    told = ", ".join(f"{whom} at {clock(event.at)}" for whom, event in past.told.items())
-    return f"last told: {told}" if told else "nobody was told"
+def _heard_of_the_end(past: Past, *, still: bool) -> str:
+    """Who knows that it is over, and who does not; `still` when a group has yet to look at it."""
+    said = "; ".join(_ends_told(past))
+    if said:
+        return said
+    later = ", and its end is not told yet" if still and past.knowing else ""
+    return f"{_heard(past)}{later}{_because(past)}"
 
 
-def _firing(past: _Past, fired: Event) -> Judged:
+def _ends_told(past: Past) -> Iterator[str]:
+    """How the messages went that tell of its end."""
+    knowing = {whom: one.ended_at for whom, one in past.heard.items() if one.ended_at is not None}
+    if knowing:
+        yield f"its end was told to {_each(knowing)}"
+    open_ = {whom: one for whom, one in past.heard.items() if one.is_open}
+    yield from (attempt(one.tried) for one in open_.values() if one.tried is not None and one.is_failing)
+    waiting = [whom for whom, one in open_.items() if not one.is_failing]
+    if waiting:
+        yield f"the message of its end to {', '.join(waiting)} is on its way"
+
+
+def _because(past: Past) -> str:
+    """Why nobody was told, where something kept it quiet."""
+    if past.knowing or past.muted is None:
+        return ""
+    return f": it was {mute(past.muted)}"
+
+
+def _heard(past: Past) -> str:
+    """Who took a message that it fires, or why nobody did."""
+    if past.knowing:
+        return f"last told: {_each(past.knowing)}"
+    recorded = [whom for whom, one in past.heard.items() if is_recorded(one.fires)]
+    if recorded:
+        return f"only recorded: {', '.join(recorded)} would have been told, but TOCSIN_DELIVERY is record"
+    return "nobody was told"
+
+
+def _each(told: Mapping[str, Event]) -> str:
+    return ", ".join(f"{whom} at {clock(event.at)}" for whom, event in told.items())
+
+
+def _firing(facts: Facts, past: Past, fired: Event, now: datetime) -> Judged:
     since = f"fires since {clock(fired.at)}"
-    if past.mute is not None:
-        return _BY_MUTE[past.mute.reason], f"{since}, but is {sentence(past.mute, None)}; {_heard(past)}"
-    if not past.sends:
-        return Verdict.WAITING, f"{since}, and its group has not been flushed yet"
-    if any(event.detail.get("recorded") for event in past.sends.values()):
-        return Verdict.RECORD_MODE, f"{since}; {', '.join(past.sends)} would be told, but TOCSIN_DELIVERY is record"
-    failed = [event for whom, event in past.attempts.items() if whom not in past.told]
-    if failed:
-        verdict = _BY_FAILURE.get(str(failed[0].detail.get("failure")), Verdict.CHANNEL_DOWN)
-        return verdict, f"{since}, but {sentence(failed[0], None)}; {_heard(past)}"
-    if past.sends.keys() - past.told.keys():
-        return Verdict.WAITING, f"{since}, and the message to {', '.join(past.sends)} is on its way"
+    quiet = keeping_quiet(facts, past, now)
+    if quiet is not None:
+        soon = ", from its group's next flush on" if quiet.detail.get("unseen") else ""
+        return _BY_MUTE[quiet.reason], f"{since}, but is {mute(quiet)}{soon}; {_heard(past)}"
+    if not past.telling:
+        over = "" if past.mute is None else f"; it was {mute(past.mute)}, which is over"
+        return Verdict.WAITING, f"{since}, and its group has not been flushed {'yet' if not over else 'since'}{over}"
+    if any(is_recorded(one.fires) for one in past.telling.values()):
+        return Verdict.RECORD_MODE, f"{since}; {', '.join(past.telling)} would be told, but TOCSIN_DELIVERY is record"
+    return _sent(past, since)
+
+
+def _sent(past: Past, since: str) -> Judged:
+    """How the messages went by which it was to be told."""
+    failing = [one.tried for one in past.telling.values() if one.tried is not None and one.is_failing]
+    if failing:
+        verdict = _BY_FAILURE.get(str(failing[0].detail.get("failure")), Verdict.CHANNEL_DOWN)
+        return verdict, f"{since}, but {'; '.join(map(attempt, failing))}; {_heard(past)}"
+    waiting = [whom for whom, one in past.telling.items() if one.is_waiting]
+    if waiting:
+        before = f"; {_heard(past)}" if past.knowing else ""
+        return Verdict.WAITING, f"{since}, and the message to {', '.join(waiting)} is on its way{before}"
     return _arrived(past, since)
 
 
-def _arrived(past: _Past, since: str) -> Judged:
-    problems = ", ".join(f"{name} ({why})" for name, why in past.problems.items())
-    if _only_log(past):
+def _arrived(past: Past, since: str) -> Judged:
+    problems = _listed(past.problems)
+    if _only_log(past.telling):
         if problems:
             return Verdict.CHANNEL_UNCONFIGURED, f"{since}, but nobody can be told, only the log: {problems}"
-        if _nowhere(past):
-            return Verdict.UNROUTED, f"{since}, but its route names no channel, so only the log was told"
+        if not past.channels:
+            return Verdict.UNROUTED, (
+                f"{since}, but {_takers(past)}, so only the log was told; name a channel on a route that takes it,"
+                " or in its rule's notification_channels"
+            )
     besides = f"; not told: {problems}" if problems else ""
-    if all(event.reason == Reason.ALREADY_TOLD.value for event in past.decisions.values()):
-        return Verdict.ALREADY_TOLD, f"{since} and nothing is new: {_heard(past)}{besides}"
+    if past.is_old_news:
+        return Verdict.ALREADY_TOLD, f"{since}; {_heard(past)}{besides}; nothing is new since then"
     return Verdict.TOLD, f"{since}; {_heard(past)}{besides}"
 
 
-def _only_log(past: _Past) -> bool:
-    return {event.detail["channel"] for event in past.told.values()} == {LOG}
+def _listed(problems: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({why})" for name, why in problems.items())
 
 
-def _nowhere(past: _Past) -> bool:
-    """Whether no route that the alert took names a channel."""
-    return not any(event.detail.get("channels") for event in past.placements)
+def _takers(past: Past) -> str:
+    """The routes it took, which name no channel."""
+    names = list(dict.fromkeys(repr(event.detail["route_id"]) for event in past.placements))
+    return f"route {names[0]} names no channel" if len(names) == 1 else f"routes {', '.join(names)} name no channel"
 
 
-def _came_next(facts: Facts, now: datetime) -> Next | None:
-    """What the ledger says came after `now`, for those who ask about the past."""
-    later = next((event for event in facts.events if event.at > now), None)
-    return None if later is None else Next(at=later.at, action=sentence(later, facts.number))
-
-
-def _next(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | None:
-    if verdict in _STUCK:
-        return Next(at=None, action=_STUCK[verdict])
-    if verdict in _UNTIL_ASKED:
-        return _asked(facts.rules)
-    if verdict is Verdict.PENDING:
-        return Next(at=facts.fires_at, action="it fires, if the condition still holds then")
-    if verdict in _UNTIL_REPEATED:
-        return _repeated(facts)
-    return _sooner(verdict, facts, past, now) or _flushed(facts)
-
-
-def _sooner(verdict: Verdict, facts: Facts, past: _Past, now: datetime) -> Next | None:
-    """What comes before the group's next flush, or makes it one to wait for."""
-    if verdict in _UNTIL_TRIED:
-        return _tried(facts)
-    return _unmuted(past, now) or _uninhibited(past, facts)
-
-
-def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:
-    moments = [(one.evaluated_at, one.id) for one in rules if one.evaluated_at is not None]
-    if not moments:
-        return None
-    at, name = min(moments)
-    return Next(at=at, action=f"rule {name!r} is evaluated")
-
-
-def _tried(facts: Facts) -> Next | None:
-    if not facts.waiting:
-        return None
-    first = min(facts.waiting, key=lambda one: one.at)
-    return Next(at=first.at, action=f"the message to {first.channel} is tried")
-
-
-def _flushed(facts: Facts) -> Next | None:
-    moments = [(group.flush_at, group.id) for group in facts.groups if group.flush_at is not None]
-    if not moments:
-        return None
-    at, number = min(moments)
-    return Next(at=at, action=f"group {number} is flushed, and decides anew whom to tell")
-
-
-def _repeated(facts: Facts) -> Next | None:
-    """The first flush of a group on its grid by which repeat_interval has passed."""
-    moments = []
-    for group in facts.groups:
-        if group.flush_at is not None and group.told_at is not None:
-            left = group.told_at + group.repeat_interval - group.flush_at
-            moments.append((group.flush_at + max(0, -(-left // group.group_interval)) * group.group_interval, group.id))
-    if not moments:
-        return _flushed(facts)
-    at, number = min(moments)
-    return Next(at=at, action=f"group {number} repeats it, if it still fires")
-
-
-def _uninhibited(past: _Past, facts: Facts) -> Next | None:
-    """What ends with another alert."""
-    flushed, source = _flushed(facts), None if past.mute is None else past.mute.detail.get("source")
-    if flushed is None or source is None:
-        return None
-    return Next(
-        at=flushed.at,
-        action=f"{flushed.action}; it is told then if {source} no longer fires and nobody was told before",
-    )
-
-
-def _unmuted(past: _Past, now: datetime) -> Next | None:
-    until = None if past.mute is None else past.mute.detail.get("until")
-    at = None if until is None else datetime.fromisoformat(until)
-    if past.mute is None or at is None or at <= now:
-        return None
-    return Next(
-        at=at, action=f"{past.mute.reason} {past.mute.detail['by']!r} ends, and its group's next flush decides anew"
-    )
+def _only_log(telling: Iterable[str]) -> bool:
+    return set(telling) == {LOG}

@@ -60,17 +60,27 @@ def standings(connection: Connection, group_ids: Collection[int], alert_id: int)
 
 
 def waiting(connection: Connection, group_ids: Collection[int]) -> list[tuple[str, datetime]]:
-    """The channels that messages of these groups wait for, and when each may be tried; a service's own wish counts."""
+    """The channels that messages of these groups wait for, and when each may be tried; a service's own wish counts.
+
+    Of several to one addressee only the first: those behind it wait for it.
+    """
     query = (
-        select(outbox.c.channel, outbox.c.next_attempt_at, channel_state.c.next_send_at)
+        select(
+            outbox.c.group_id,
+            outbox.c.channel,
+            outbox.c.recipient,
+            outbox.c.next_attempt_at,
+            channel_state.c.next_send_at,
+        )
         .outerjoin(channel_state, channel_state.c.channel == outbox.c.channel)
         .where(outbox.c.status == Status.PENDING.value, outbox.c.group_id.in_(sorted(group_ids)))
         .order_by(outbox.c.id)
     )
-    return [
-        (channel, attempt if wish is None else max(attempt, wish))
-        for channel, attempt, wish in connection.execute(query)
-    ]
+    first: dict[tuple[int, str, str], tuple[str, datetime]] = {}
+    for group_id, channel, recipient, attempt, wish in connection.execute(query):
+        at = attempt if wish is None else max(attempt, wish)
+        first.setdefault((group_id, channel, recipient), (channel, at))
+    return list(first.values())
 
 
 def _told_at(connection: Connection, group_ids: Collection[int], alert_id: int) -> Mapping[int, datetime]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from engine.core.muting import Mute, MuteKind
 from engine.core.story import story
-from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Subject, Verdict, Waiting, sentence
+from engine.core.story_events import sentences
+from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Subject, Verdict, Waiting
 from rules import routing
 from rules.labels import Labels
 from rules.routing import Step as Tried
@@ -43,7 +44,7 @@ def placed(*channels: str) -> Event:
 
 def decided(seconds: float, reason: str, *, sends: bool = True, channel: str = "slack", **more: Any) -> Event:
     detail = {"channel": channel, "recipient": "", "sends": sends, "firing": [1], "resolved": [], **more}
-    return event(seconds, Kind.DECISION, reason, **detail)
+    return replace(event(seconds, Kind.DECISION, reason, **detail), alert_ids=frozenset({1}))
 
 
 def tried(seconds: float, outcome: str, *, channel: str = "slack", **more: Any) -> Event:
@@ -204,7 +205,7 @@ BROKEN: Final = RuleFacts(id="r", rule=None, problems=("bad expr",))
         pytest.param(
             facts(rules=(RuleFacts(id="r", rule=RULE, health="err", error="timeout"),)),
             Verdict.EVALUATION_FAILING,
-            "health err: timeout",
+            "cannot be evaluated (health err): timeout",
             id="failing",
         ),
         pytest.param(
@@ -294,6 +295,12 @@ def test_a_new_episode_forgets_who_was_told_in_the_last_one() -> None:
     assert story(facts(*ENDED, again), after(60)).verdict is Verdict.WAITING
 
 
+TIMERS: Final = (
+    'group 7 {alertname="Busy", host="a"} of route \'root\' waits 5s at first, 30s between messages and repeats after 1h,'
+    " is due at 2026-03-01 12:02:00Z"
+)
+
+
 def test_the_steps_say_what_happened_in_words() -> None:
     governed = moved(0, "pending", "firing", threshold="10.0", threshold_id="t")
     resolving = decided(30, "all alerts resolved", recipient="a@b.c", firing=[], resolved=[1])
@@ -311,15 +318,15 @@ def test_the_steps_say_what_happened_in_words() -> None:
         mutes=(Mute(kind=MuteKind.SILENCE, by="s", until=after(900)), Mute(kind=MuteKind.LEVEL, by="r")),
     )
     assert [step.reason for step in story(known, after(60)).steps] == [
-        "rule 'r' version 3 has health ok",
         "pending → firing (held): rule 'r' version 3 saw the value 12.0 against the threshold 10.0 of row 't'",
         "route 'root' took it into group 7, which names no channel",
-        "group 7 waits 5s at first, 30s between messages and repeats after 1h",
         "slack is told of it: first notification",
         "slack took the message at attempt 1",
         "nothing mutes it any more",
         "slack (a@b.c) is told of its end: all alerts resolved",
+        "rule 'r' version 3 is evaluated (health ok since 2026-03-01 11:59:51Z)",
         "route 'root' taken: it matches",
+        TIMERS,
         "silence 's' covers it until 2026-03-01 12:15:00Z",
         "level 'r' covers it",
     ]
@@ -348,19 +355,25 @@ def test_a_story_as_of_any_moment_holds_nothing_later_and_says_what_came_next(at
     ],
 )
 def test_a_posted_alert_has_no_rule_to_speak_of(reason: str, said: str) -> None:
-    assert sentence(moved(0, None, "firing", reason), 1) == said
+    assert sentences([moved(0, None, "firing", reason)], 1) == [said]
 
 
 def test_a_rule_says_what_it_asks_and_for_how_long() -> None:
     asking = replace(RULE, metric_name="errors", condition=Condition.ABOVE, threshold=10, hold=timedelta(minutes=5))
     known = facts(rules=(RuleFacts(id="r", rule=asking, health="ok", since=after(0)),))
-    assert story(known, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, has health ok"
+    assert (
+        story(known, after(60)).steps[0].reason
+        == "rule 'r' version 3, `errors > 10` for 5m, is evaluated (health ok since 2026-03-01 12:00:00Z)"
+    )
     then = facts(rules=(RuleFacts(id="r", rule=asking, health="", since=after(0)),))
     assert story(then, after(60)).steps[0].reason == "rule 'r' version 3, `errors > 10` for 5m, was in force"
     gone = facts(rules=(RuleFacts(id="r", rule=None, health="ok", since=after(0)),))
-    assert story(gone, after(60)).steps[0].reason == "rule 'r' has health ok"
+    assert story(gone, after(60)).steps[0].reason == "rule 'r' is evaluated (health ok since 2026-03-01 12:00:00Z)"
     plain = facts(rules=(RuleFacts(id="r", rule=replace(RULE, expr="up ==\n  0"), health="ok", since=after(0)),))
-    assert story(plain, after(60)).steps[0].reason == "rule 'r' version 3, `up == 0`, has health ok"
+    assert (
+        story(plain, after(60)).steps[0].reason
+        == "rule 'r' version 3, `up == 0`, is evaluated (health ok since 2026-03-01 12:00:00Z)"
+    )
 
 
 def placement(reason: str, **detail: object) -> Event:
@@ -382,7 +395,7 @@ def test_a_mute_says_who_asked_for_it_and_which_alert_does_it() -> None:
     told = story(facts(*TOLD, inhibited, groups=(group(),)), after(60))
     assert "kept quiet by inhibition 'i', because Down{host=\"a\"} fires" in told.summary
     assert told.next is not None
-    assert 'it is told then if Down{host="a"} no longer fires' in told.next.action
+    assert 'tells it if Down{host="a"} no longer fires and nobody was told before' in told.next.action
 
 
 def test_a_mute_that_no_flush_has_seen_says_who_asked_for_it() -> None:

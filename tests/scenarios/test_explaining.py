@@ -176,6 +176,7 @@ def test_a_higher_level_is_named(world: World) -> None:
     found = explain(world, alertname="Errors", host="a", severity="warning")
     assert found.verdict is Verdict.LEVEL
     assert "kept quiet by level 'r'" in found.summary
+    assert said(found, Kind.DECISION)[0] == "hook is told of others in its group, not of it: first notification"
     above = explain(world, alertname="Errors", host="a", severity="critical")
     assert "against the threshold 50.0 of row 't'" in said(above, Kind.TRANSITION)[0]
 
@@ -332,3 +333,66 @@ def test_who_asked_for_a_silence_and_which_alert_inhibits_are_named(world: World
     assert (mute.subject.version, mute.detail["configuration"]) == (1, 1)
     both = explain(world, alertname="Errors", host="b")
     assert "also silence 's'" in both.summary
+
+
+def test_one_is_found_by_some_of_its_labels_and_several_are_named(world: World) -> None:
+    rule(world)
+    world.returns(BREACH, (HOST, 12))
+    world.until(25)
+    assert explain(world, alertname="Errors") == explain(world)
+    world.returns(BREACH, (HOST, 12), ({"__name__": "errors", "host": "b"}, 12))
+    world.until(35)
+    found = explain(world, alertname="Errors")
+    assert found.verdict is Verdict.NEVER_SEEN
+    assert 'with these labels and others there is Errors{host="a"} (' in found.summary
+    assert ', Errors{host="b"} (' in found.summary
+
+
+def test_what_nobody_has_seen_takes_the_channels_its_rule_names(world: World) -> None:
+    rule(world, notification_channels=["hook"])
+    world.returns(BREACH, ({"__name__": "errors", "host": "b"}, 12))
+    world.until(25)
+    found = explain(world, alertname="Errors", host="c")
+    assert "it would take route 'rule:r'" in found.summary
+    assert said(found, Kind.ROUTE) == [
+        "route 'rule:r' taken: the rule names its own channels, hook, so no other route is tried"
+    ]
+
+
+def test_a_silence_counts_from_the_moment_it_is_made_and_is_gone_at_once(world: World) -> None:
+    fires(world)
+    world.until(25)
+    times = {"starts_at": START, "ends_at": START + timedelta(seconds=500)}
+    declare(world, silences, id="s", matchers=["host=a"], comment="known", **times)
+    assert (explain(world).verdict, "from its group's next flush on" in explain(world).summary) == (
+        Verdict.SILENCED,
+        True,
+    )
+    world.until(60)
+    world.sql("DELETE FROM silences")
+    assert explain(world).verdict is not Verdict.SILENCED
+
+
+def test_what_ended_under_a_silence_says_that_it_was_kept_quiet(world: World) -> None:
+    times = {"starts_at": START, "ends_at": START + timedelta(seconds=5000)}
+    declare(world, silences, id="s", matchers=["host=a"], comment="known", **times)
+    fires(world)
+    world.until(25)
+    world.returns(BREACH)
+    world.until(100)
+    found = explain(world)
+    assert found.verdict is Verdict.RESOLVED
+    assert "nobody was told: it was kept quiet by silence 's' (known)" in found.summary
+    assert said(found, Kind.MUTE)[-1] == "it is over, so there is nothing left to keep quiet"
+
+
+def test_the_message_behind_another_is_not_the_next_to_be_tried(world: World) -> None:
+    failure = Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="it said no")
+    world.outcomes["WebhookUrl"] = [failure] * 50
+    fires(world)
+    world.until(45)
+    world.returns(BREACH)
+    world.until(140)
+    found = explain(world)
+    assert "hook did not take the message" in found.summary
+    assert found.next is None or found.next.at is None or not found.next.action.endswith("overdue")

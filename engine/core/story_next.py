@@ -1,0 +1,136 @@
+"""What happens next to an alert, and when: what the ledger says came next, or what is due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from engine.core.story_events import sentences
+from engine.core.story_past import Past, keeping_quiet
+from engine.core.storyline import Event, Facts, Next, RuleFacts, Verdict
+from rules.routing import NotifyOnUnmute
+
+_STUCK: Final = {
+    Verdict.QUARANTINED: "nothing, until the rule's row is corrected",
+    Verdict.DISABLED: "nothing, until the rule is enabled",
+}
+_UNTIL_ASKED: Final = frozenset({Verdict.NO_DATA, Verdict.EVALUATION_FAILING, Verdict.NEVER_SEEN})
+_UNTIL_REPEATED: Final = frozenset({Verdict.TOLD, Verdict.ALREADY_TOLD})
+_UNTIL_TRIED: Final = frozenset({Verdict.RATE_LIMITED, Verdict.CHANNEL_DOWN, Verdict.WAITING})
+_QUIET: Final = frozenset({Verdict.SILENCED, Verdict.INHIBITED, Verdict.INTERVAL, Verdict.LEVEL})
+
+
+def coming(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | None:
+    """What comes after `now`; `None` when nothing does."""
+    found = _came(facts, now)
+    if found is not None:
+        return found
+    due = _due(verdict, facts, past, now)
+    if due is None or due.at is None or due.at >= now:
+        return due
+    return replace(due, action=f"{due.action}; this is overdue")
+
+
+def _came(facts: Facts, now: datetime) -> Next | None:
+    """What the ledger says came after `now`, for those who ask about the past."""
+    every = zip(facts.events, sentences(facts.events, facts.number), strict=True)
+    return next((Next(at=event.at, action=said) for event, said in every if event.at > now), None)
+
+
+def _due(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | None:
+    if verdict in _STUCK and not (past.knowing and facts.groups):
+        return Next(at=None, action=_STUCK[verdict])
+    if verdict in _UNTIL_ASKED and not facts.groups:
+        return _asked(facts.rules)
+    if verdict is Verdict.PENDING:
+        return _fires(facts)
+    if verdict in _UNTIL_REPEATED:
+        return _repeated(facts)
+    quiet = keeping_quiet(facts, past, now)
+    if quiet is not None and verdict in _QUIET:
+        return _unmuted(quiet, facts, past)
+    return (_tried(facts) if verdict in _UNTIL_TRIED else None) or _flushed(facts, _decides(verdict, past))
+
+
+def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:
+    moments = [(one.evaluated_at, one.id) for one in rules if one.evaluated_at is not None]
+    if not moments:
+        return None
+    at, name = min(moments)
+    return Next(at=at, action=f"rule {name!r} is evaluated")
+
+
+def _fires(facts: Facts) -> Next:
+    """An alert fires at an evaluation, so not before the next one."""
+    asked = [one.evaluated_at for one in facts.rules if one.evaluated_at is not None]
+    at = None if facts.fires_at is None else max([facts.fires_at, *asked])
+    return Next(at=at, action="it fires, if the condition still holds then")
+
+
+def _tried(facts: Facts) -> Next | None:
+    if not facts.waiting:
+        return None
+    first = min(facts.waiting, key=lambda one: one.at)
+    return Next(at=first.at, action=f"the message to {first.channel} is tried")
+
+
+def _decides(verdict: Verdict, past: Past) -> str:
+    """What the next flush of its group will be about."""
+    if past.transition is not None and past.transition.detail["after"] == "inactive":
+        knowing = ", ".join(past.knowing)
+        return f"tells its end to {knowing}, if they want ends" if knowing else "lets it go: nobody knows of it"
+    match verdict:
+        case Verdict.UNROUTED:
+            return "tells whatever channel its route names by then"
+        case Verdict.CHANNEL_UNCONFIGURED:
+            return f"tells {', '.join(past.problems) or 'it'}, if it can be told by then"
+        case Verdict.RECORD_MODE:
+            return "decides anew; nothing is sent while TOCSIN_DELIVERY is record"
+        case Verdict.WAITING if past.channels and not past.knowing:
+            return f"tells {', '.join(past.channels)}, unless something keeps it quiet then"
+        case _:
+            return "decides anew whom to tell"
+
+
+def _flushed(facts: Facts, does: str) -> Next | None:
+    moments = [(group.flush_at, group.id) for group in facts.groups if group.flush_at is not None]
+    if not moments:
+        return None
+    at, number = min(moments)
+    return Next(at=at, action=f"group {number} is flushed, and {does}")
+
+
+def _repeated(facts: Facts) -> Next | None:
+    """The first flush of a group on its grid by which repeat_interval has passed."""
+    moments = []
+    for group in facts.groups:
+        if group.flush_at is not None and group.told_at is not None:
+            left = group.told_at + group.repeat_interval - group.flush_at
+            moments.append((group.flush_at + max(0, -(-left // group.group_interval)) * group.group_interval, group.id))
+    if not moments:
+        return _flushed(facts, "decides anew whom to tell")
+    at, number = min(moments)
+    return Next(at=at, action=f"group {number} repeats it, if it still fires")
+
+
+def _unmuted(quiet: Event, facts: Facts, past: Past) -> Next | None:
+    """The end of what keeps it quiet, where it is known; else the next flush, and on what it hangs."""
+    until, source = quiet.detail.get("until"), quiet.detail.get("source")
+    name = f"{quiet.reason} {quiet.detail['by']!r}"
+    if until is not None:
+        then = f"{name} ends, and its group's next flush {_then(facts, past)}"
+        return Next(at=datetime.fromisoformat(until), action=then)
+    if source is not None:
+        return _flushed(facts, f"tells it if {source} no longer fires and nobody was told before")
+    return _flushed(facts, f"{_then(facts, past)} and {name} no longer keeps it quiet")
+
+
+def _then(facts: Facts, past: Past) -> str:
+    """What the end of a mute comes to, by what the group's route wants."""
+    wanted = {group.notify_on_unmute for group in facts.groups}
+    if wanted == {NotifyOnUnmute.NEVER}:
+        return "tells it only if other news or a repeat is due (notify_on_unmute is never)"
+    if past.knowing and NotifyOnUnmute.ALWAYS not in wanted:
+        return "tells it again if a repeat fell due meanwhile"
+    return "tells it, if it still fires"
