@@ -110,10 +110,14 @@ class Evaluator:
             self._noted = definitions
         with self.database.read() as connection:
             ready = units.due(connection, self.rota.holder, now)
-            upcoming = units.next_due(connection, self.rota.holder)
+            upcoming = units.next_due(connection, self.rota.holder, now)
         for unit in ready:
             self._hand_over(unit, definitions, now)
-        return min((one for one in (upcoming, self.rota.beat_at) if one is not None and one > now), default=None)
+        # Those handed over still have the slot on their rows that is being evaluated.
+        slots = (unit.schedule.next_slot(now) for unit in ready)
+        return min(
+            (one for one in (*slots, upcoming, self.rota.beat_at) if one is not None and one > now), default=None
+        )
 
     def evaluate(self, unit: Unit, definitions: Definitions, now: datetime) -> None:
         """Evaluate one unit at its latest slot and commit it; a unit lost meanwhile is forgotten."""

@@ -108,7 +108,7 @@ _DUE: Final = (
 )
 _NEXT_DUE: Final = (
     select(evaluation_units.c.due_at)
-    .where(evaluation_units.c.holder == bindparam("holder"))
+    .where(evaluation_units.c.holder == bindparam("holder"), evaluation_units.c.due_at > bindparam("now"))
     .order_by(evaluation_units.c.due_at)
     .limit(1)
 )
@@ -119,9 +119,9 @@ def due(connection: Connection, holder: str, now: datetime) -> list[Unit]:
     return [_from_row(row) for row in connection.execute(_DUE, {"holder": holder, "now": now}).mappings()]
 
 
-def next_due(connection: Connection, holder: str) -> datetime | None:
-    """When the next unit of this process is due."""
-    return connection.execute(_NEXT_DUE, {"holder": holder}).scalar_one_or_none()
+def next_due(connection: Connection, holder: str, now: datetime) -> datetime | None:
+    """When the next unit of this process is due that is not due yet."""
+    return connection.execute(_NEXT_DUE, {"holder": holder, "now": now}).scalar_one_or_none()
 
 
 def _as_it_was() -> ColumnElement[bool]:

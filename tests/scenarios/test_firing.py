@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
+
+from sqlalchemy import select
 
 from engine.prometheus import QueryError, QueryErrorKind
 from engine.store.ledger import Kind, Subject
-from engine.store.tables import alert_rules
+from engine.store.tables import alert_rules, evaluation_units
 from tests.scenarios.world import World
 
 BREACH: Final = "(errors\n) > 10"
@@ -208,3 +210,21 @@ def test_a_rule_nobody_evaluates_has_no_clock(world: World) -> None:
     with world.service.database.read() as connection:
         known = world.service.feed.refresh(connection).rules["r"]
         assert world.service.timings(connection, [known]) == {}
+
+
+def test_while_a_slot_is_evaluated_the_next_one_is_known(world: World) -> None:
+    """Nothing wakes the loop for a slot: what it does not answer, it sleeps through."""
+    rule(world)
+    rule(world, id="other", name="Other", metric_name="other", interval_seconds=7)
+    world.until(20)
+    evaluator = next(loop for loop in world.service.loops if loop.name == "evaluator")
+
+    def slots() -> list[datetime]:
+        with world.service.database.read() as connection:
+            return sorted(connection.execute(select(evaluation_units.c.due_at)).scalars())
+
+    for _ in range(8):
+        world.clock.moment = slots()[0]
+        answered = evaluator.tick()
+        assert answered is not None
+        assert world.clock.moment < answered <= slots()[0]
