@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from engine.dispatcher import Dispatcher
 from engine.resting import Resting
+from tests.peers.postgres_server import PostgresServer
 from tests.scenarios.world import START, World
 
 INTERVAL = 30
@@ -114,9 +115,9 @@ ACTS: tuple[Callable[[World, Random], None], ...] = (_post, _post, _post, _silen
 class Forgetful(World):
     """The engine as it would be if it remembered nothing of groups that rest: each flush is made in full."""
 
-    def tick(self) -> Any:
+    def _go_on(self) -> Any:
         dispatcher(self).flushing.resting = Resting()
-        return super().tick()
+        return super()._go_on()
 
 
 def random_events(world: World, seed: int) -> None:
@@ -170,14 +171,24 @@ def played(
     return [(one.at, one.kind, one.body) for one in world.deliveries], [tuple(one) for one in ledger]
 
 
+@pytest.fixture(params=("sqlite", pytest.param("postgresql", marks=pytest.mark.peer("postgresql"))))
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
+    """The addresses of two empty databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/rests.db", f"sqlite:///{tmp_path}/plain.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.create_database(), server.create_database()
+
+
 @pytest.mark.parametrize(
     ("events", "seed"), [pytest.param(random_events, 3, id="random"), pytest.param(rare_events, 0, id="rare")]
 )
 def test_what_is_told_is_what_flushes_in_full_would_tell(
-    tmp_path: Path, events: Callable[[World, int], None], seed: int
+    databases: tuple[str, str], events: Callable[[World, int], None], seed: int
 ) -> None:
-    delivered, ledger = played(World(f"sqlite:///{tmp_path}/rests.db"), events, seed)
-    plain, written = played(Forgetful(f"sqlite:///{tmp_path}/plain.db"), events, seed)
+    resting, full = databases
+    delivered, ledger = played(World(resting), events, seed)
+    plain, written = played(Forgetful(full), events, seed)
     assert ledger == written
     assert delivered == plain
     assert len(ledger) > 10
