@@ -58,7 +58,7 @@ class EditSilence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expire:
-    """One of the silences that hold is ended."""
+    """One of the silences that hold, or have yet to, is ended."""
 
     which: int = 0
 

@@ -167,10 +167,13 @@ class Timelines(RuleBasedStateMachine):
             self._replace(replace(chosen, matchers=parse_matchers(event.matchers), ends_at=ends_at))
 
     def _expire(self, which: int) -> None:
-        live = [one for one in self.truth.silences.values() if one.starts_at < self.truth.moment < one.ends_at]
+        live = [one for one in self.truth.silences.values() if one.ends_at > self.truth.moment]
         if live:
-            # An end is still part of a silence.
-            self._replace(replace(live[which % len(live)], ends_at=self.truth.moment - timedelta(microseconds=1)))
+            chosen = live[which % len(live)]
+            # An end is still part of a silence; one that has yet to begin is over before it does.
+            end = self.truth.moment - timedelta(microseconds=1)
+            begun = min(chosen.starts_at, end - timedelta(microseconds=1))
+            self._replace(replace(chosen, starts_at=begun, ends_at=end))
 
     def _replace(self, silence: Silence) -> None:
         self._write(silences.update().where(silences.c.id == silence.id).values(**_quiet(silence)))

@@ -95,6 +95,16 @@ def test_a_story_told_by_hand_keeps_every_promise(sqlite: Fresh) -> None:
     assert story.heard["hook"].firing == story.heard["pager"].firing == {}
 
 
+def test_a_silence_that_is_ended_before_it_begins_keeps_nobody_quiet(sqlite: Fresh) -> None:
+    story = Timelines(sqlite())
+    story.happen(Quieten(matchers='host="a"', later=25), 3)
+    story.happen(Expire(), 3)
+    story.happen(Fire(alerts=(ALERTS[0],)), 61)
+    assert not story.truth.mutes(ALERTS[0])
+    assert ALERTS[0] in story.heard["hook"].firing
+    story.teardown()
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_random_timelines_keep_every_promise(number: int, sqlite: Fresh) -> None:
