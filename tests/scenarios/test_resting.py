@@ -75,10 +75,11 @@ def _post(world: World, chance: Random) -> None:
 
 def _silence(world: World, chance: Random) -> None:
     starts = world.now + chance.choice((0, 0, 50))
+    # JSON stands in the statement: PostgreSQL takes no text for it that is given beside one.
     world.sql(
-        "INSERT INTO silences (id, matchers, starts_at, ends_at) VALUES (:id, :matchers, :starts, :ends)",
+        f"INSERT INTO silences (id, matchers, starts_at, ends_at) "
+        f"VALUES (:id, '[\"host={chance.choice('abc')}\"]', :starts, :ends)",
         id=f"s{world.now}",
-        matchers=f'["host={chance.choice("abc")}"]',
         starts=START + timedelta(seconds=starts),
         ends=START + timedelta(seconds=starts + chance.choice((40, 200))),
     )
@@ -88,7 +89,7 @@ def _night(world: World, chance: Random) -> None:
     start = int(world.now // 60) + chance.choice((0, 1, 2))
     begin, end = (f"{minute // 60:02}:{minute % 60:02}" for minute in (start, start + chance.choice((2, 60))))
     times = [{"times": [{"start_time": begin, "end_time": end}]}]
-    world.sql("UPDATE time_intervals SET time_intervals = :times WHERE name = 'night'", times=json.dumps(times))
+    world.sql(f"UPDATE time_intervals SET time_intervals = '{json.dumps(times)}' WHERE name = 'night'")
 
 
 def _inhibit(world: World, chance: Random) -> None:
@@ -106,7 +107,7 @@ def _edit(world: World, chance: Random) -> None:
 
 def _channel(world: World, chance: Random) -> None:
     kept = chance.choice(('["hook"]', '["hook", "also"]', '["also"]'))
-    world.sql("UPDATE routes SET channels = :channels", channels=kept)
+    world.sql(f"UPDATE routes SET channels = '{kept}'")
 
 
 ACTS: tuple[Callable[[World, Random], None], ...] = (_post, _post, _post, _silence, _night, _inhibit, _edit, _channel)
