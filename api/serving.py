@@ -89,6 +89,7 @@ def _answer(
             engine.drain()
         finally:
             drained.set()
+            server.stir()
 
     async def look() -> None:
         if asked.is_set() and not draining:

@@ -14,6 +14,7 @@ from engine.addressing import Addressing, Deliver
 from engine.auditor import Auditor
 from engine.clock import Clock
 from engine.core.outcome import Outcome
+from engine.core.pausing import longest
 from engine.core.roles import Role
 from engine.dispatcher import Dispatcher
 from engine.doors import Doors, connector, deliverer, environment_of, heartbeat, shown
@@ -24,7 +25,7 @@ from engine.health import Vitals
 from engine.intake import Intake
 from engine.janitor import Janitor
 from engine.judging import Judge
-from engine.loop import LONGEST_PAUSE, Loop, Tick
+from engine.loop import Loop, Tick
 from engine.memory import Memory
 from engine.muting import Muting
 from engine.planner import Planner
@@ -60,13 +61,6 @@ LOOPS: Final = (
     "listener",
     "reloader",
 )
-CHORES: Final = frozenset({"janitor", "auditor", "pruner"})
-"""The loops that do something a few times a minute, for which nobody waits."""
-CHORES_PAUSE: Final = timedelta(seconds=3)
-WOKEN: Final = frozenset({"evaluator", "posting", "dispatcher", "sender"})
-"""The loops that are woken by whoever makes work for them in this process."""
-ALONE_PAUSE: Final = timedelta(seconds=5)
-"""Where no other process can make work for them, as none can on an SQLite file, they look around less often."""
 FOLLOWERS: Final = ("evaluator", "dispatcher", "sender")
 """The loops to which an edit makes a difference at once."""
 
@@ -168,8 +162,8 @@ def _rota(settings: Settings, database: Database) -> Rota:
     )
 
 
-def loop(parts: Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> Loop:
-    """The thread of one tick."""
+def loop(parts: Parts, name: str, tick: Tick, *, ear: Ear | None, died: Callable[[], None]) -> Loop:
+    """The thread of one tick, beside an `ear` that hears of edits."""
     return Loop(
         name,
         tick,
@@ -180,15 +174,8 @@ def loop(parts: Parts, name: str, tick: Tick, *, died: Callable[[], None]) -> Lo
         listen=parts.vitals.listener(name) if name != "listener" else lambda _failure: None,
         died=died,
         now=parts.database.reckon,
-        longest=_longest(parts, name),
+        longest=lambda: longest(name, parts.rota.beside, hears=ear is not None and ear.hears),
     )
-
-
-def _longest(parts: Parts, name: str) -> timedelta:
-    """How long a loop waits that nothing wakes and that has nothing due."""
-    if name in CHORES:
-        return CHORES_PAUSE
-    return ALONE_PAUSE if parts.database.is_sqlite and name in WOKEN else LONGEST_PAUSE
 
 
 def listener(parts: Parts) -> Ear | None:
@@ -288,6 +275,7 @@ def _janitor(parts: Parts) -> Janitor:
         feed=parts.feed,
         querying=parts.querying,
         rota=parts.rota,
+        advance=parts.wakes["dispatcher"].set,
         external=parts.settings.external_labels,
     )
 
@@ -299,6 +287,7 @@ def _auditor(parts: Parts) -> Auditor:
         rota=parts.rota,
         intake=Intake(parts.database, parts.settings.external_labels),
         metrics=parts.metrics,
+        advance=parts.wakes["dispatcher"].set,
         ping=heartbeat(parts.settings),
         send=parts.settings.delivery is Delivery.SEND,
     )

@@ -72,7 +72,8 @@ def _policy(route_id: str, definitions: Definitions) -> Policy:
 
 @dataclass(slots=True, kw_only=True)
 class Auditor:
-    """Audits while `rota` says that this process is the one; `ping` tells the outside world that all holds.
+    """Audits while `rota` says that this process is the one; `ping` tells the outside world that all holds, and
+    `advance` whoever flushes groups that one was mended.
 
     With `send` False nothing is ever delivered, so that nobody was told says nothing.
     """
@@ -82,6 +83,7 @@ class Auditor:
     rota: Rota
     intake: Intake
     metrics: Metrics
+    advance: Callable[[], None]
     ping: Callable[[], Outcome] | None = None
     send: bool = True
     _audit_at: datetime | None = None
@@ -114,6 +116,8 @@ class Auditor:
                 found += dict.fromkeys(one for among in of_groups for one in audit.untold(connection, among))
         self._alerts, self._groups = alerts, groups
         mended = [one for one in found if one.flaw.is_repairable and self._mend(one, definitions, now)]
+        if mended:
+            self.advance()
         with self.database.write() as connection:
             waits = audit.release_waits(connection, now)
         left = [one for one in found if not one.flaw.is_repairable]

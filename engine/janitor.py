@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -29,7 +29,7 @@ COUNT_EVERY: Final = timedelta(seconds=15)
 
 @dataclass(slots=True, kw_only=True)
 class Janitor:
-    """Keeps the figures that are counted rather than observed."""
+    """Keeps the figures that are counted rather than observed. `advance` is called when an alert of the engine's own moved."""
 
     database: Database
     metrics: Metrics
@@ -37,6 +37,7 @@ class Janitor:
     feed: DefinitionFeed
     querying: Querying
     rota: Rota
+    advance: Callable[[], None]
     external: Labels = NONE
     _settle_from: datetime | None = None
     _settled: bool = False
@@ -53,7 +54,7 @@ class Janitor:
             self._compare()
             # On a grid, so that late ticks do not stretch the round; turns that nobody took are not made up for.
             self._compare_at = min(max(self._compare_at or now, now - COMPARE_EVERY), now) + COMPARE_EVERY
-        return None
+        return min(self._count_at or now, self._compare_at or now)
 
     def _compare(self) -> None:
         with self.database.read() as connection:
@@ -99,6 +100,7 @@ class Janitor:
         moved = [one for labels, one in evaluation.alerts.items() if labels in before and one != before[labels]]
         if evaluation.changes:
             Intake(self.database, self.external).end(Batch(slot=now, changes=evaluation.changes), definitions.tree)
+            self.advance()
         if moved:
             with self.database.write() as connection:
                 alerts.touch(connection, moved)

@@ -74,7 +74,7 @@ class Loop:
         listen: Callable[[Exception | None], None],
         died: Callable[[], None],
         now: Callable[[], datetime] | None = None,
-        longest: timedelta = LONGEST_PAUSE,
+        longest: Callable[[], timedelta] = lambda: LONGEST_PAUSE,
     ) -> None:
         self.name = name
         self.wake = wake
@@ -132,8 +132,8 @@ class Loop:
         self._listen(None)
         self._metrics.loop_last_tick.labels(self.name).set(self._clock.now().timestamp())
         if due is None:
-            return self._longest
-        return min(max(due - self._now(), timedelta(milliseconds=1)), self._longest)
+            return self._longest()
+        return min(max(due - self._now(), timedelta(milliseconds=1)), self._longest())
 
     def _failed(self, failure: Exception) -> None:
         self._failures += 1

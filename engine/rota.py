@@ -75,6 +75,11 @@ class Rota:
         return self._alive
 
     @property
+    def beside(self) -> tuple[frozenset[Role], ...]:
+        """The roles of each other process that was alive at the last heartbeat."""
+        return tuple(node.roles for node in self._alive if node.id != self.node)
+
+    @property
     def is_current(self) -> bool:
         """Whether the lease cannot have run out yet by this machine's own stopwatch, so that nobody has taken over.
 

@@ -107,6 +107,8 @@ class Service:
         self.leaving.set()
         for loop in self.loops:
             loop.stop()
+        if self.listener is not None:
+            self.listener.rouse()
         if self._started:
             self._join()
         for pool in self.pools:
@@ -220,7 +222,7 @@ def build(settings: Settings, doors: Doors | None = None) -> Service:
         metrics=parts.metrics,
         rota=parts.rota,
         querying=parts.querying,
-        loops=tuple(assembly.loop(parts, name, tick, died=failed.set) for name, tick in ticks.items()),
+        loops=tuple(assembly.loop(parts, name, tick, ear=listener, died=failed.set) for name, tick in ticks.items()),
         pools=(unit_pool, send_pool),
         muting=parts.muting,
         vitals=parts.vitals,

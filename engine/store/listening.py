@@ -10,27 +10,35 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
+from uuid import uuid4
 
 from sqlalchemy import Connection, func, select
 
+from engine.store.attention import Attention
 from engine.store.database import Database
-from engine.store.tables import definition_changes
+from engine.store.watching import Watcher
 
 CHANNEL: Final = "tocsin_definitions"
-ATTENTION: Final = timedelta(milliseconds=250)
-"""How long one tick listens; a stop waits for its end."""
+ATTENTION: Final = timedelta(seconds=3)
+"""How long one tick listens; `rouse` ends it."""
 BREATH: Final = timedelta(milliseconds=100)
 """Between two wakes: a thousand edits in a second wake the loops ten times, not a thousand."""
-GLANCE: Final = timedelta(milliseconds=200)
-"""Between two looks at an SQLite file."""
-
-_NEWEST: Final = select(func.coalesce(func.max(definition_changes.c.id), 0))
+GREETING: Final = "greeting "
+"""How what a listener says to itself begins."""
 
 
 class Ear(Protocol):
-    """Hears of edits: `tick` answers when to listen again, `close` hangs up."""
+    """Hears of edits: `tick` answers when to listen again, `rouse` ends a tick that listens, `close` hangs up.
+
+    `hears` is whether an edit would be heard now: who counts on being woken must else look by himself.
+    """
+
+    @property
+    def hears(self) -> bool: ...
 
     def tick(self) -> datetime | None: ...
+
+    def rouse(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -40,85 +48,50 @@ def ear(database: Database, wake: Callable[[], None]) -> Ear:
     return Watcher(database, wake) if database.is_sqlite else Listener(database, wake)
 
 
-class Watcher:
-    """Looks at an SQLite file, which tells nobody of an edit: first whether anything at all was committed, then what.
-
-    The first is one number that SQLite keeps for each connection, so a look at a file in which nothing happens costs next to
-    nothing. The connection is the watcher's own, outside the pool.
-    """
-
-    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
-        self._database = database
-        self._wake = wake
-        self._connection: Connection | None = None
-        self._state: int | None = None
-        self._seen: int | None = None
-
-    def tick(self) -> datetime | None:
-        """Look once; answers when to look again."""
-        with ExitStack() as failed:
-            failed.callback(self.close)
-            state = self._committed()
-            newest = self._newest() if state != self._state else self._seen
-            failed.pop_all()
-        self._state = state
-        if newest != self._seen:
-            self._seen = newest
-            self._wake()
-        return self._database.clock.now() + GLANCE
-
-    def close(self) -> None:
-        """Close the file."""
-        connection, self._connection, self._state = self._connection, None, None
-        if connection is not None:
-            connection.close()
-
-    def _committed(self) -> int:
-        """A number that changes with every commit of anybody else to this file."""
-        if self._connection is None:
-            opened = self._database.engine.connect()
-            with ExitStack() as failed:
-                failed.callback(opened.close)
-                opened.detach()
-                failed.pop_all()
-            self._connection = opened
-        driver: Any = self._connection.connection.dbapi_connection
-        return int(driver.execute("PRAGMA data_version").fetchone()[0])
-
-    def _newest(self) -> int:
-        with self._database.read() as connection:
-            return int(connection.execute(_NEWEST).scalar_one())
-
-
 class Listener:
     """Listens on a connection of its own, outside the pool, and calls `wake` when definitions have changed.
 
     A tick connects where that is needed, and raises what the driver raises when the database is away: the loop that calls it
-    logs that and tries again, with growing pauses.
+    logs that and tries again, with growing pauses. It greets itself over another connection: what it hears of that shows that
+    nothing stands between it and the server (a pooler) that keeps the news.
     """
 
     def __init__(self, database: Database, wake: Callable[[], None]) -> None:
         self._database = database
         self._wake = wake
+        self._attention = Attention()
         self._connection: Connection | None = None
+        self._greeting = GREETING + uuid4().hex
+        self._hears = False
+
+    @property
+    def hears(self) -> bool:
+        """Whether the greeting arrived on the connection that listens now."""
+        return self._hears
 
     def tick(self) -> datetime | None:
-        """Listen until something was heard, a quarter of a second at most; answers when to listen again."""
+        """Listen until something was heard, some seconds at most; answers when to listen again."""
         with ExitStack() as failed:
             failed.callback(self.close)
             if self._connection is None:
                 self._connection = self._listening()
+                self._greet()
                 heard = True  # What was committed while nobody listened.
             else:
-                heard = _heard(self._connection)
+                heard = self._heard(self._connection)
             failed.pop_all()
         if heard:
             self._wake()
         return self._database.clock.now() + (BREATH if heard else timedelta(0))
 
+    def rouse(self) -> None:
+        """End the tick that listens now."""
+        self._attention.rouse()
+
     def close(self) -> None:
         """Hang up."""
-        connection, self._connection = self._connection, None
+        self._attention.close()
+        connection, self._connection, self._hears = self._connection, None, False
         if connection is not None:
             connection.close()
 
@@ -131,8 +104,15 @@ class Listener:
             failed.pop_all()
         return connection
 
+    def _greet(self) -> None:
+        with self._database.write() as connection:
+            connection.execute(select(func.pg_notify(CHANNEL, self._greeting)))
 
-def _heard(connection: Connection) -> bool:
-    """Whether anything was said since the last look; all that waits is taken at once."""
-    driver: Any = connection.connection.dbapi_connection
-    return bool(list(driver.notifies(timeout=ATTENTION.total_seconds(), stop_after=1)))
+    def _heard(self, connection: Connection) -> bool:
+        """Whether an edit was told of since the last look; all that waits is taken at once."""
+        driver: Any = connection.connection.dbapi_connection
+        told = [one.payload for one in driver.notifies(timeout=0)]
+        if not told and self._attention.wait(driver.fileno(), ATTENTION):
+            told = [one.payload for one in driver.notifies(timeout=0)]
+        self._hears |= self._greeting in told
+        return any(not payload.startswith(GREETING) for payload in told)

@@ -127,7 +127,7 @@ def test_a_loop_that_nobody_waits_for_pauses_for_as_long_as_it_may() -> None:
         metrics=Metrics(),
         listen=heard.failures.append,
         died=heard.died.set,
-        longest=timedelta(seconds=3),
+        longest=lambda: timedelta(seconds=3),
     )
     running.start()
     assert done.wait(SOON.total_seconds())

@@ -44,6 +44,7 @@ class Ear:
 
     def end(self) -> None:
         self.loop.stop()
+        self.listener.rouse()
         assert self.loop.join(SOON)
         self.listener.close()
         assert not self.died.is_set()
@@ -84,8 +85,9 @@ def test_what_is_rolled_back_wakes_nobody(postgresql: Database) -> None:
     with postgresql.engine.connect() as connection:
         connection.execute(text("TRUNCATE silences"))
         connection.rollback()
-    listener.tick()
+    listener.tick()  # What it says to itself is no edit.
     assert woken == [True]
+    assert listener.hears
     edit(postgresql)
     listener.tick()
     assert woken == [True, True]
@@ -95,6 +97,29 @@ def test_what_is_rolled_back_wakes_nobody(postgresql: Database) -> None:
 def test_a_listener_takes_no_connection_of_the_pool(postgresql: Database, ear: Ear) -> None:
     with postgresql.read():
         assert postgresql.engine.pool.checkedout() == 1  # type: ignore[attr-defined]  # Every pool we use has it.
+
+
+def test_what_others_say_to_themselves_wakes_nobody(postgresql: Database) -> None:
+    woken: list[bool] = []
+    listener, other = Listener(postgresql, lambda: woken.append(True)), Listener(postgresql, lambda: None)
+    for _ in range(2):
+        listener.tick()
+    other.tick()
+    listener.tick()
+    assert woken == [True]
+    listener.close()
+    assert not listener.hears
+    other.close()
+
+
+def test_who_does_not_hear_himself_does_not_count_on_it(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As behind a pooler, which listens on one connection and hands out another.
+    monkeypatch.setattr(Listener, "_greet", lambda _self: None)
+    listener = Listener(postgresql, lambda: None)
+    for _ in range(2):
+        listener.tick()
+    assert not listener.hears
+    listener.close()
 
 
 def test_a_connection_that_is_cut_is_made_again(postgresql: Database, ear: Ear) -> None:

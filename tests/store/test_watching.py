@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
 
+from engine.store import watching
 from engine.store.database import Database
-from engine.store.listening import Watcher
+from engine.store.watching import Watcher
 
 
 class Watched:
@@ -54,6 +59,14 @@ def test_an_edit_at_a_shell_wakes(watched: Watched) -> None:
     assert watched.woken == 2
 
 
+def test_an_edit_of_this_process_wakes_again(watched: Watched) -> None:
+    before = watched.woken
+    with watched.database.write() as connection:
+        connection.execute(text("UPDATE channels SET team = team || 'x' WHERE name = 'slack'"))
+    watched.watcher.tick()
+    assert watched.woken == before + 1
+
+
 def test_a_commit_that_is_no_edit_wakes_nobody(watched: Watched) -> None:
     with watched.database.write() as connection:
         connection.execute(text("UPDATE severities SET rank = rank"))
@@ -64,10 +77,52 @@ def test_a_commit_that_is_no_edit_wakes_nobody(watched: Watched) -> None:
 
 
 def test_nothing_is_read_of_a_file_in_which_nothing_happens(watched: Watched) -> None:
-    for _ in range(5):
+    for _ in range(3):
         watched.watcher.tick()
     assert watched.read == 0
     assert watched.woken == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a file is written to")
+def test_an_edit_ends_the_wait(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "ATTENTION", timedelta(minutes=1))
+    file = str(watched.database.file)
+    command = "sleep 0.2; sqlite3 \"$0\" \"UPDATE channels SET team = 'x' WHERE name = 'slack'\""
+    with subprocess.Popen(["sh", "-c", command, file]) as shell:
+        while watched.woken < 2:  # A look may come before the end of the commit.
+            watched.watcher.tick()
+    assert shell.returncode == 0
+
+
+def test_a_stop_ends_the_wait(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "ATTENTION", timedelta(minutes=1))
+    watched.watcher.rouse()
+    watched.watcher.tick()
+    assert watched.woken == 1
+
+
+def test_where_nobody_says_when_it_is_written_to_the_file_is_looked_at(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "log_of", lambda _file: None)
+    watched = Watched(sqlite)
+    test_an_edit_at_a_shell_wakes(watched)
+    test_an_edit_of_this_process_wakes_again(watched)
+    watched.watcher.close()
+
+
+def test_a_log_that_was_replaced_is_watched_anew(tmp_path: Path) -> None:
+    file = tmp_path / "some.db"
+    assert watching.log_of(file) is None
+    beside = tmp_path / "some.db-wal"
+    beside.write_bytes(b"")
+    log = watching.log_of(file)
+    assert log is not None
+    beside.write_bytes(b"x")
+    assert log.is_still_there()
+    beside.unlink()
+    assert not log.is_still_there()
+    log.close()
 
 
 def test_it_takes_no_connection_of_the_pool(watched: Watched) -> None:
