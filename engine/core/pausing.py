@@ -13,7 +13,7 @@ ALERT: Final = timedelta(seconds=1)
 CALM: Final = timedelta(seconds=10)
 """Where whoever makes work says so, and only what a process that died has left is to be found."""
 CHORES: Final[Mapping[str, timedelta]] = {
-    "janitor": timedelta(seconds=15),
+    "janitor": timedelta(seconds=5),
     "auditor": timedelta(seconds=15),
     "pruner": timedelta(seconds=15),
     "watch": timedelta(seconds=3),

@@ -56,9 +56,10 @@ class Listener:
     nothing stands between it and the server (a pooler) that keeps the news.
     """
 
-    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
+    def __init__(self, database: Database, wake: Callable[[], None], *, greets: bool = True) -> None:
         self._database = database
         self._wake = wake
+        self._greets = greets
         self._attention = Attention()
         self._connection: Connection | None = None
         self._greeting = GREETING + uuid4().hex
@@ -105,6 +106,8 @@ class Listener:
         return connection
 
     def _greet(self) -> None:
+        if not self._greets:
+            return
         with self._database.write() as connection:
             connection.execute(select(func.pg_notify(CHANNEL, self._greeting)))
 

@@ -51,9 +51,18 @@ class Watcher:
 
     hears: Final = True
 
-    def __init__(self, database: Database, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        wake: Callable[[], None],
+        *,
+        attention: timedelta = ATTENTION,
+        log_of: Callable[[Path | None], Log | None] | None = None,
+    ) -> None:
         self._database = database
         self._wake = wake
+        self._span = attention
+        self._log_of = log_of or watched_log
         self._attention = Attention()
         self._connection: Connection | None = None
         self._log: Log | None = None
@@ -94,11 +103,11 @@ class Watcher:
         """Whether the file was written to; at the first look, which is due at once, there is nothing to wait for."""
         if self._connection is None or self._log is None:
             return False
-        if not self._attention.wait(self._log.fileno(), next(iter(self._patience), ATTENTION)):
+        if not self._attention.wait(self._log.fileno(), next(iter(self._patience), self._span)):
             return False
         if not self._log.is_still_there():
             self._log.close()
-            self._log = log_of(self._database.file)
+            self._log = self._log_of(self._database.file)
         return True
 
     def _committed(self) -> int:
@@ -110,7 +119,7 @@ class Watcher:
                 opened.detach()
                 failed.pop_all()
             self._connection = opened
-            self._log = log_of(self._database.file)
+            self._log = self._log_of(self._database.file)
         driver: Any = self._connection.connection.dbapi_connection
         return int(driver.execute("PRAGMA data_version").fetchone()[0])
 
@@ -143,7 +152,7 @@ if sys.platform == "linux":
             self._inotify.close()
 
 
-def log_of(file: Path | None) -> Log | None:
+def watched_log(file: Path | None) -> Log | None:
     """The log beside the database's file; `None` where nobody says anything of it."""
     if sys.platform != "linux" or file is None:
         return None

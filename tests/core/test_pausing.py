@@ -29,7 +29,8 @@ E, D, S, A = Role.EVALUATOR, Role.DISPATCHER, Role.SENDER, Role.API
         ("sender", [{D}], True, 1),
         ("rota", [], True, 1),
         ("listener", [], True, 1),
-        ("janitor", [{E}], False, 15),
+        ("janitor", [{E}], False, 5),
+        ("auditor", [{E}], False, 15),
         ("watch", [{E}], False, 3),
     ],
 )

@@ -112,10 +112,9 @@ def test_what_others_say_to_themselves_wakes_nobody(postgresql: Database) -> Non
     other.close()
 
 
-def test_who_does_not_hear_himself_does_not_count_on_it(postgresql: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_does_not_hear_himself_does_not_count_on_it(postgresql: Database) -> None:
     # As behind a pooler, which listens on one connection and hands out another.
-    monkeypatch.setattr(Listener, "_greet", lambda _self: None)
-    listener = Listener(postgresql, lambda: None)
+    listener = Listener(postgresql, lambda: None, greets=False)
     for _ in range(2):
         listener.tick()
     assert not listener.hears

@@ -9,22 +9,22 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
 
-from engine.store import watching
 from engine.store.database import Database
-from engine.store.watching import Watcher
+from engine.store.watching import Watcher, watched_log
 
 
 class Watched:
     """A watcher that has looked once; `woken` counts its wakes, `read` the transactions it began since."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, **options: Any) -> None:
         self.database = database
         self.woken = 0
-        self.watcher = Watcher(database, self._wake)
+        self.watcher = Watcher(database, self._wake, **options)
         self.watcher.tick()
         self.read = 0
         event.listen(database.engine, "begin", self._begun)
@@ -84,28 +84,27 @@ def test_nothing_is_read_of_a_file_in_which_nothing_happens(watched: Watched) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a file is written to")
-def test_an_edit_ends_the_wait(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "ATTENTION", timedelta(minutes=1))
+def test_an_edit_ends_the_wait(sqlite: Database) -> None:
+    watched = Watched(sqlite, attention=timedelta(minutes=1))
     file = str(watched.database.file)
     command = "sleep 0.2; sqlite3 \"$0\" \"UPDATE channels SET team = 'x' WHERE name = 'slack'\""
     with subprocess.Popen(["sh", "-c", command, file]) as shell:
         while watched.woken < 2:  # A look may come before the end of the commit.
             watched.watcher.tick()
     assert shell.returncode == 0
+    watched.watcher.close()
 
 
-def test_a_stop_ends_the_wait(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watching, "ATTENTION", timedelta(minutes=1))
+def test_a_stop_ends_the_wait(sqlite: Database) -> None:
+    watched = Watched(sqlite, attention=timedelta(minutes=1))
     watched.watcher.rouse()
     watched.watcher.tick()
     assert watched.woken == 1
+    watched.watcher.close()
 
 
-def test_where_nobody_says_when_it_is_written_to_the_file_is_looked_at(
-    sqlite: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watching, "log_of", lambda _file: None)
-    watched = Watched(sqlite)
+def test_where_nobody_says_when_it_is_written_to_the_file_is_looked_at(sqlite: Database) -> None:
+    watched = Watched(sqlite, log_of=lambda _file: None)
     test_an_edit_at_a_shell_wakes(watched)
     test_an_edit_of_this_process_wakes_again(watched)
     watched.watcher.close()
@@ -113,10 +112,10 @@ def test_where_nobody_says_when_it_is_written_to_the_file_is_looked_at(
 
 def test_a_log_that_was_replaced_is_watched_anew(tmp_path: Path) -> None:
     file = tmp_path / "some.db"
-    assert watching.log_of(file) is None
+    assert watched_log(file) is None
     beside = tmp_path / "some.db-wal"
     beside.write_bytes(b"")
-    log = watching.log_of(file)
+    log = watched_log(file)
     assert log is not None
     beside.write_bytes(b"x")
     assert log.is_still_there()
