@@ -12,21 +12,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from engine.carrying import astray, carry
 from engine.core.alert import Alert, State
 from engine.core.external import NONE, outward
-from engine.core.flush import Group, Target
+from engine.core.flush import Group
 from engine.core.grouping import Placement, place
-from engine.core.moving import Shift, also, shift, successor, without
+from engine.core.moving import Shift, shift, successor
 from engine.store import groups, ledger, moving
 from engine.store.database import Database
 from engine.store.definitions import Definitions
 from engine.store.door import Connection
-from engine.store.groups import Standing
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.moving import Member, Wanted
-from rules.channels import ChannelKind
 from rules.labels import Labels
-from rules.routing import IMPLICIT, Policy
+from rules.routing import IMPLICIT
 from rules.rule import Rule
 
 CHUNK: Final = 500
@@ -72,11 +71,13 @@ class Replacing:
             return False
         with self.database.read() as connection:
             chunk = moving.members(connection, self._wanted, after=self._after, limit=CHUNK)
-            shifts = self._shifts(connection, chunk, definitions)
+            known = moving.memberships(connection, {one.alert_id for one in chunk})
+            lost = astray(connection, known, definitions)
         if not chunk:
             self._wanted = None
             return False
-        displaced = {one.group_id for one in chunk if _is_displaced(one, shifts)}
+        shifts = {one.alert_id: self._shift(one, known[one.alert_id], definitions) for one in chunk}
+        displaced = {one.group_id for one in chunk if one.alert_id in lost or _is_displaced(one, shifts)}
         settled = [one.id for one in chunk if one.group_id not in displaced]
         with self.database.write() as connection:
             moving.stamp_members(connection, settled, definitions.configuration.version)
@@ -104,6 +105,7 @@ class Replacing:
         moved = any(group.id in one.leaving or one.entering for one in shifts.values())
         if moved:
             _Move(connection, group, definitions, now).make(shifts)
+        carry(connection, shifts.keys(), definitions)
         moving.stamp(connection, group.id, version)
         return moved
 
@@ -120,10 +122,6 @@ class Replacing:
         numbered = {alert.id: alert for alert in firing if alert.id is not None}
         known = moving.memberships(connection, numbered.keys())
         return {number: self._shift(alert, known[number], definitions) for number, alert in numbered.items()}
-
-    def _shifts(self, connection: Connection, chunk: Sequence[Member], definitions: Definitions) -> dict[int, Shift]:
-        known = moving.memberships(connection, {one.alert_id for one in chunk})
-        return {one.alert_id: self._shift(one, known[one.alert_id], definitions) for one in chunk}
 
     def _shift(self, alert: Alert | Member, memberships: Mapping[int, str], definitions: Definitions) -> Shift:
         """How the alert goes. One of a rule that is gone stays in the rule's own group until its end, which is near."""
@@ -167,7 +165,7 @@ class _Move:
         if heir is not None and moving.become(self.connection, self.old, heir, self._soon(heir, told)):
             self._as_a_whole(heir, entering)
         else:
-            self._each(shifts, entering, standings)
+            self._each(shifts, entering)
 
     def _soon(self, heir: Placement, told: set[str]) -> datetime:
         """When the group is flushed next: soon, if its new route reaches others than it told so far."""
@@ -182,45 +180,12 @@ class _Move:
         numbers = {place: self.old.id} | groups.join(self.connection, others, self.now)
         ledger.write(self.connection, self._moved(entering, numbers))
 
-    def _each(
-        self,
-        shifts: Mapping[int, Shift],
-        entering: Sequence[tuple[int, Placement]],
-        standings: Mapping[Target, Standing],
-    ) -> None:
+    def _each(self, shifts: Mapping[int, Shift], entering: Sequence[tuple[int, Placement]]) -> None:
         left = [number for number, one in shifts.items() if self.old.id in one.leaving]
         numbers = groups.join(self.connection, entering, self.now)
         groups.leave(self.connection, self.old.id, left, at=self.now)
-        self._carry({number: self._places(shifts[number], numbers) for number in left}, standings)
         gone = [self._left(number) for number in left if not shifts[number].entering]
         ledger.write(self.connection, [*self._moved(entering, numbers), *gone])
-
-    def _carry(self, places: Mapping[int, Mapping[int, Policy]], standings: Mapping[Target, Standing]) -> None:
-        """Take along what each channel is known to have been told, to a group that speaks through the same channel."""
-        for target in (one for one in standings if not self._is_keyed(one)):
-            standing = standings[target]
-            known = standing.decided.firing & standing.delivered.firing & places.keys()
-            going: dict[int, list[int]] = {}
-            for number in sorted(known):
-                for group_id in _speaking(places[number], target):
-                    going.setdefault(group_id, []).append(number)
-            for group_id, alerts in going.items():
-                there = groups.standings(self.connection, group_id).get(target, Standing())
-                groups.save(self.connection, group_id, target, _with(there, alerts, standing))
-                standing = _less(standing, alerts)
-                groups.save(self.connection, self.old.id, target, standing)
-
-    def _places(self, one: Shift, numbers: Mapping[groups.GroupKey, int]) -> dict[int, Policy]:
-        """The groups the alert is in from now on, with their policies."""
-        entered = {numbers[groups.key_of(placement)]: placement.policy for placement in one.entering}
-        policies = self.definitions.tree.policies
-        stays = moving.routes(self.connection, one.staying)
-        return entered | {number: policies[route_id] for number, route_id in stays.items() if route_id in policies}
-
-    def _is_keyed(self, target: Target) -> bool:
-        """Whether what the channel was told is an incident under the old group's key, which another group cannot end."""
-        channel = self.definitions.channels.get(target.channel)
-        return channel is None or channel.kind is ChannelKind.PAGERDUTY
 
     def _moved(self, entering: Iterable[tuple[int, Placement]], numbers: Mapping[groups.GroupKey, int]) -> list[Entry]:
         return [self._entry(number, placement, numbers[groups.key_of(placement)]) for number, placement in entering]
@@ -258,25 +223,6 @@ def _placement(at: datetime, reason: str, number: int, detail: Mapping[str, obje
         subject_id=str(number),
         detail=detail,
     )
-
-
-def _speaking(places: Mapping[int, Policy], target: Target) -> list[int]:
-    """The groups that speak through this channel: the first of them, if any does."""
-    return [number for number, policy in places.items() if target.channel in policy.channels][:1]
-
-
-def _with(there: Standing, alerts: Sequence[int], since: Standing) -> Standing:
-    decided, delivered = there.decided, there.delivered
-    for number in alerts:
-        decided, delivered = also(decided, number, since.decided), also(delivered, number, since.delivered)
-    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
-
-
-def _less(there: Standing, alerts: Sequence[int]) -> Standing:
-    decided, delivered = there.decided, there.delivered
-    for number in alerts:
-        decided, delivered = without(decided, number), without(delivered, number)
-    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
 
 
 def is_stale(group: Group, firing: Iterable[Alert], oldest: int | None, definitions: Definitions) -> bool:

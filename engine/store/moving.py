@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select, update
 
 from engine.core.alert import State
-from engine.core.flush import Group
+from engine.core.flush import Group, Target
 from engine.core.grouping import Placement
 from engine.store.groups import as_group
 from engine.store.tables import alert_groups, alerts, group_channels, group_members
@@ -28,6 +28,15 @@ class Member:
     alert_id: int
     source: str
     labels: Labels
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hearer:
+    """An addressee of a group that an alert is or was in."""
+
+    alert_id: int
+    group_id: int
+    target: Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,27 @@ def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int,
         for alert_id, group_id, route_id in connection.execute(query):
             found[alert_id][group_id] = route_id
     return found
+
+
+def hearers(connection: Connection, alert_ids: Collection[int]) -> list[Hearer]:
+    """Whoever was ever told something by a group that these alerts are in, or have left while it has something to tell still."""
+    found: set[Hearer] = set()
+    ids = sorted(alert_ids)
+    for start in range(0, len(ids), BATCH):
+        query = (
+            select(
+                group_members.c.alert_id, group_members.c.group_id, group_channels.c.channel, group_channels.c.recipient
+            )
+            .join(alert_groups, alert_groups.c.id == group_members.c.group_id)
+            .join(group_channels, group_channels.c.group_id == group_members.c.group_id)
+            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]), alert_groups.c.flush_at.is_not(None))
+            .distinct()
+        )
+        found |= {
+            Hearer(alert_id=alert_id, group_id=group_id, target=Target(channel, recipient))
+            for alert_id, group_id, channel, recipient in connection.execute(query)
+        }
+    return sorted(found)
 
 
 def places(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[int, str], Labels]:
@@ -133,6 +163,19 @@ def lock(connection: Connection, group_id: int) -> Group | None:
     query = select(alert_groups).where(alert_groups.c.id == group_id, alert_groups.c.flush_at.is_not(None))
     row = connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
     return None if row is None else as_group(row)
+
+
+def lock_free(connection: Connection, group_ids: Collection[int]) -> set[int]:
+    """Those of these groups that are scheduled and that nobody else has, locked until the transaction ends."""
+    found: set[int] = set()
+    ids = sorted(group_ids)
+    for start in range(0, len(ids), BATCH):
+        query = select(alert_groups.c.id).where(
+            alert_groups.c.id.in_(ids[start : start + BATCH]), alert_groups.c.flush_at.is_not(None)
+        )
+        locking = query.order_by(alert_groups.c.id).with_for_update(skip_locked=True)
+        found |= set(connection.execute(locking).scalars())
+    return found
 
 
 def become(connection: Connection, group: Group, placement: Placement, flush_at: datetime) -> bool:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Final
 
@@ -18,7 +18,7 @@ from engine.clock import SystemClock
 from engine.store import schema
 from engine.store.database import connect
 from tests.peers.postgres_server import PostgresServer
-from tests.timelines.events import ALERTS, EditRoutes, Expire, Fire, Quieten, Restart
+from tests.timelines.events import ALERTS, EditRoutes, Event, Expire, Fire, Quieten, Restart
 from tests.timelines.machine import Timelines
 
 LOOKING: Final = settings.get_current_profile_name() == "fuzz"
@@ -103,6 +103,43 @@ def test_a_silence_that_is_ended_before_it_begins_keeps_nobody_quiet(sqlite: Fre
     assert not story.truth.mutes(ALERTS[0])
     assert ALERTS[0] in story.heard["hook"].firing
     story.teardown()
+
+
+A_FIRES: Final = Fire(alerts=ALERTS[:1])
+EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
+    "a further route takes over the channel": ((A_FIRES, 0), (EditRoutes(tree=5), 12), (EditRoutes(tree=2), 12)),
+    "the route was another's before it was told": ((EditRoutes(tree=5), 0), (A_FIRES, 12), (EditRoutes(tree=2), 12)),
+    "a group is torn apart, and then its channel is back": (
+        (Fire(alerts=ALERTS[:2]), 12),
+        (EditRoutes(tree=3), 0),
+        (EditRoutes(tree=2), 12),
+    ),
+    "two edits that come to nothing": ((A_FIRES, 12), (EditRoutes(tree=11), 0), (EditRoutes(tree=0), 12)),
+    "two groups become one, and it changes its channel": (
+        (EditRoutes(tree=11), 0),
+        (A_FIRES, 31),
+        (EditRoutes(tree=7), 0),
+        (EditRoutes(tree=0), 0),
+    ),
+    "a channel is left out between two edits": ((A_FIRES, 12), (EditRoutes(tree=1), 0), (EditRoutes(tree=2), 12)),
+    "a silence ends a while before a night begins": (
+        (A_FIRES, 0),
+        (Quieten(matchers='host="a"', lasting=20), 0),
+        (EditRoutes(tree=11), 310),
+    ),
+}
+"""Stories that random timelines came upon."""
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_of_the_tree_tells_nobody_twice_and_keeps_nobody_waiting(what: str, sqlite: Fresh) -> None:
+    story = Timelines(sqlite())
+    try:
+        for event, pause in EDITS[what]:
+            story.happen(event, pause)
+        story.pass_time(story.truth.now + 100)
+    finally:
+        story.teardown()
 
 
 @pytest.mark.timeout(1200)

@@ -20,6 +20,7 @@ from rules.time_intervals import DayTime, Period, TimeInterval, contains, next_c
 from tests.scenarios.world import START
 
 RESOLVE_TIMEOUT: Final = 300.0
+MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class Truth:
     def next_boundary(self, end: float) -> float:
         """The next second up to `end` at which something changes by itself."""
         turns = [next_change(one, self.moment) for one in self.intervals.values()]
-        edges = [edge for silence in self.silences.values() for edge in (silence.starts_at, silence.ends_at)]
+        # An end is still part of a silence: what it hid is free a moment later.
+        edges = [edge for one in self.silences.values() for edge in (one.starts_at, one.ends_at + MICROSECOND)]
         moments = [*self.fires.values(), *(_seconds(one) for one in (*turns, *edges) if one is not None)]
         return min((one for one in moments if self.now < one < end), default=end)
 
