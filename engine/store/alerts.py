@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
+    text,
     update,
 )
 
@@ -26,7 +27,7 @@ from engine.core.posting import EXTERNAL
 from engine.store import bulk
 from engine.store.bulk import Bulk
 from engine.store.json_text import dumps, loads
-from engine.store.tables import alert_rules, alerts
+from engine.store.tables import alerts
 from engine.store.upsert import Insert, insert
 from rules.labels import Labels, give_fingerprints
 
@@ -107,14 +108,25 @@ def active_of(connection: Connection, sources: Collection[str]) -> dict[str, dic
     return found
 
 
+_SOURCES_WITHOUT_RULE: Final = text(
+    """
+    WITH RECURSIVE known(source) AS (
+        SELECT min(source) FROM alerts WHERE state <> 'inactive'
+        UNION ALL
+        SELECT (SELECT min(alerts.source) FROM alerts WHERE alerts.state <> 'inactive' AND alerts.source > known.source)
+        FROM known WHERE known.source IS NOT NULL
+    )
+    SELECT known.source FROM known LEFT JOIN alert_rules ON alert_rules.id = known.source
+    WHERE known.source IS NOT NULL AND (alert_rules.id IS NULL OR NOT alert_rules.enabled)
+    """
+)
+"""Goes from one source of active alerts to the next by their index, however many alerts each has."""
+
+
 def orphans(connection: Connection) -> list[Alert]:
     """Active alerts whose rule is gone or disabled; posted alerts and the engine's own have no rule and are none of these."""
-    query = (
-        _EVERY.outerjoin(alert_rules, alert_rules.c.id == alerts.c.source)
-        .where(alerts.c.state != State.INACTIVE, alerts.c.source.not_in((EXTERNAL, SOURCE)))
-        .where(alert_rules.c.id.is_(None) | alert_rules.c.enabled.is_(False))
-    )
-    return [from_columns(row) for row in connection.execute(query)]
+    sources = set(connection.execute(_SOURCES_WITHOUT_RULE).scalars()) - {EXTERNAL, SOURCE}
+    return [alert for of_source in active_of(connection, sources).values() for alert in of_source.values()]
 
 
 def save(connection: Connection, changes: Sequence[Change]) -> dict[Identity, int]:
