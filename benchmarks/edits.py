@@ -166,8 +166,9 @@ SECTION: Final = """\
 ## {heading}
 
 One row of {rules} rules is edited by SQL while an engine evaluates them all every minute. Measured is the time from the return
-of the commit until the engine's evaluation goes by the edit, as its `/metrics` says (asked every 5 ms). On SQLite the engine
-looks five times a second; PostgreSQL tells it at once. The last column is what it costs to compare every rule with its row, which
+of the commit until the engine's evaluation goes by the edit, as its `/metrics` says (asked every 5 ms). On SQLite the kernel
+says when the file is written to; PostgreSQL tells it at once. The last column is what it costs to compare every rule
+with its row, which
 finds what was written past the triggers; each table is compared once a minute.
 
 {table}

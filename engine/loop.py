@@ -1,4 +1,4 @@
-"""A loop: a thread that calls `tick(now)` when something is due, when woken, and at least once a second (or `longest`).
+"""A loop: a thread that calls `tick(now)` when something is due, when woken, and at least once a second (or what `longest` says).
 
 A tick that raises is logged with its traceback and counted, and the loop goes on with growing pauses: the database may be
 away for minutes. This is one of the two places where every exception is caught.
