@@ -172,9 +172,14 @@ class World:
         end = START + timedelta(seconds=seconds)
         due = self.tick()
         while self.clock.moment < end:
-            ahead = self.clock.moment + LEAST_STEP if due is None or due <= self.clock.moment else due
+            ahead = due if due is not None and due > self.clock.moment else self._soon()
             self.clock.moment = min(ahead, end)
             due = self._go_on()
+
+    def _soon(self) -> datetime:
+        """A step further, but not past anything that is due before that."""
+        later = [moment for moment in self._due.values() if moment is not None and moment > self.clock.moment]
+        return min([self.clock.moment + LEAST_STEP, *later])
 
     def tick(self) -> datetime | None:
         """Every loop once, in the order of the data; answers when the next thing is due."""
