@@ -1,113 +1,292 @@
-"""What a channel is known to have been told goes along with an alert to the group that speaks through that channel from now on.
+"""What an addressee was told about an alert is looked up over all groups when one of them is flushed.
 
-An edit may take the channel from a group that the alert stays in, or the alert from the group that told of it, and a later edit
-may bring the channel back by another way: so the groups that an alert has left are asked, too, as long as they owe an end.
+After an edit the alert may be in another group than the one that told of it, or its group may speak to others: who speaks for
+it now takes over what was told. It is looked up where a group would tell of an alert for the first time, or would tell the end
+of one that fires, and nowhere else, so a flush that has neither costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import assert_never
 
+from engine.core.alert import Alert, State
+from engine.core.carrying import Apart, Fate, Turn, Word, fate, turn
+from engine.core.external import outward
 from engine.core.flush import Target
+from engine.core.grouping import policies
 from engine.core.moving import also, without
-from engine.store import flushes, groups, moving
+from engine.core.notifying import Terms
+from engine.store import flushes, groups, moving, outbox
 from engine.store.definitions import Definitions
 from engine.store.door import Connection
 from engine.store.groups import Standing
-from engine.store.moving import Hearer
-from rules.channels import LOG_CHANNEL, ChannelKind
+from rules.channels import ChannelKind
+from rules.labels import Labels
 from rules.routing import IMPLICIT
 
-Memberships = Mapping[int, Mapping[int, str]]
-"""The groups each alert is in: alert → group → its route."""
+Reached = Callable[[str], Mapping[Target, Terms]]
+"""Whom a route reaches now, by its id."""
+Standings = Mapping[int, Mapping[Target, Standing]]
+"""What addressees were told, by group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """What an addressee was told of an alert goes from one group to another."""
+class Voice:
+    """A group about to be flushed, locked: its members, and with them whatever it told of (`alerts`)."""
+
+    id: int
+    route_id: str
+    alerts: Mapping[int, Alert]
+    members: Set[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What the groups' addressees were told, and what is apart in each group for which of them."""
+
+    standings: Standings
+    apart: Mapping[int, Mapping[Target, Apart]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Point:
+    """One alert, one group, one addressee."""
 
     alert_id: int
+    group_id: int
     target: Target
-    source: int
-    heir: int
 
 
-def astray(connection: Connection, memberships: Memberships, definitions: Definitions) -> set[int]:
-    """The alerts of which a channel was told by a group that does not speak to it for them any more, though another does."""
-    ways = _ways(connection, memberships, definitions)
-    standings = flushes.standings(connection, {way.source for way in ways})
-    return {way.alert_id for way in ways if _is_known(way, standings)}
+def carry(
+    connection: Connection,
+    voices: Sequence[Voice],
+    standings: Standings,
+    *,
+    reached: Reached,
+    definitions: Definitions,
+    external: Labels,
+) -> Carried:
+    """Let these groups take over what others told of their alerts, and find what is apart."""
+    carryable = _Carryable(definitions, reached)
+    unheard = [point for voice in voices for point in carryable.unheard(voice, standings[voice.id])]
+    orphaned = [point for voice in voices for point in carryable.orphaned(voice, standings[voice.id])]
+    moved = moving.in_several(connection, {point.alert_id for point in unheard}) if unheard else set()
+    unheard = [point for point in unheard if point.alert_id in moved]
+    if not unheard and not orphaned:
+        return Carried(standings=standings, apart={})
+    concerned = {point.alert_id for point in (*unheard, *orphaned)}
+    ways = _Ways(
+        alerts={number: alert for voice in voices for number, alert in voice.alerts.items()},
+        memberships=moving.memberships(connection, concerned),
+        reached=reached,
+        definitions=definitions,
+        external=external,
+    )
+    lookup = _look_up(connection, concerned, {voice.id for voice in voices}, ways)
+    left = lookup.left(sorted(unheard))
+    fates = lookup.fates(sorted(orphaned))
+    return Carried(standings=_saved(connection, lookup, standings), apart=_apart(left, fates))
 
 
-def carry(connection: Connection, alert_ids: Collection[int], definitions: Definitions) -> None:
-    """Let what was told of these alerts go along to where they are now. What somebody else is flushing is left as it is."""
-    ways = _ways(connection, moving.memberships(connection, alert_ids), definitions)
-    ours = moving.lock_free(connection, {number for way in ways for number in (way.source, way.heir)})
-    standings = flushes.standings(connection, ours)
-    going = [way for way in ways if way.source in ours and way.heir in ours and _is_known(way, standings)]
-    changed: dict[tuple[int, Target], None] = {}
-    for way in going:
-        source, heir = standings[way.source], standings[way.heir]
-        heir[way.target] = _with(heir.get(way.target, Standing()), way.alert_id, source[way.target])
-        source[way.target] = _less(source[way.target], way.alert_id)
-        changed |= dict.fromkeys([(way.source, way.target), (way.heir, way.target)])
-    for group_id, target in changed:
-        groups.save(connection, group_id, target, standings[group_id][target])
+def _look_up(connection: Connection, alert_ids: Collection[int], flushed: set[int], ways: _Ways) -> _Lookup:
+    """All that any group has told of these alerts; what is on its way is read first, so that no word is older than that."""
+    tellers = moving.tellers(connection, alert_ids)
+    every = flushed | set(chain.from_iterable(tellers.values()))
+    writable = flushed | moving.lock_free(connection, every - flushed)
+    waiting = outbox.awaited(connection, every)
+    busy = flushed | moving.busy(connection, every - flushed)
+    known = {
+        (number, target): told
+        for number, among in flushes.standings(connection, every).items()
+        for target, told in among.items()
+    }
+    words = {where: _as_word(told, busy=where[0] in busy, waits=where in waiting) for where, told in known.items()}
+    reasons = {where: told.last_reason for where, told in known.items()}
+    return _Lookup(ways=ways, tellers=tellers, words=words, reasons=reasons, writable=writable)
 
 
-def _ways(connection: Connection, memberships: Memberships, definitions: Definitions) -> list[_Way]:
-    """The ways that what was told would take, if it was."""
-    return [
-        _Way(alert_id=one.alert_id, target=one.target, source=one.group_id, heir=heir)
-        for one in moving.hearers(connection, memberships.keys())
-        if (heir := _heir(one, memberships[one.alert_id], definitions)) is not None
-    ]
+def _as_word(told: Standing, *, busy: bool, waits: bool) -> Word:
+    """What a group has told. One that is idle owes no end, so it holds nothing that fires."""
+    decided = told.decided if busy else replace(told.decided, firing=frozenset())
+    return Word(decided=decided, delivered=told.delivered, waits=waits)
 
 
-def _heir(one: Hearer, places: Mapping[int, str], definitions: Definitions) -> int | None:
-    """The first group that speaks through the addressee's channel now, unless the group that did so still does."""
-    here = places.get(one.group_id)
-    if (here is not None and _still_reaches(here, one.target.channel, definitions)) or _is_keyed(one, definitions):
-        return None
-    speaking = (number for number, route_id in places.items() if one.target.channel in _channels(route_id, definitions))
-    return next(speaking, None)
+def _saved(connection: Connection, lookup: _Lookup, standings: Standings) -> Standings:
+    """What the addressees of the flushed groups were told, with what was taken over; whatever changed is written."""
+    found = {number: dict(among) for number, among in standings.items()}
+    for number, target in sorted(lookup.changed):
+        word = lookup.words[number, target]
+        reason = lookup.reasons.get((number, target), "")
+        standing = Standing(decided=word.decided, delivered=word.delivered, last_reason=reason)
+        groups.save(connection, number, target, standing)
+        if number in found:
+            found[number][target] = standing
+    return found
 
 
-def _is_keyed(one: Hearer, definitions: Definitions) -> bool:
-    """Whether what the channel was told is an incident under the old group's key, which another group cannot end."""
-    channel = definitions.channels.get(one.target.channel)
-    return channel is None or channel.kind is ChannelKind.PAGERDUTY
+def _apart(left: Iterable[_Point], fates: Mapping[_Point, Fate]) -> dict[int, dict[Target, Apart]]:
+    chosen = {
+        "left": left,
+        "kept": [point for point, what in fates.items() if what is Fate.KEEP],
+        "remembered": [point for point, what in fates.items() if what is Fate.REMEMBER],
+    }
+    found: dict[int, dict[Target, Apart]] = {}
+    for name, points in chosen.items():
+        for point in points:
+            among = found.setdefault(point.group_id, {})
+            one = among.get(point.target, Apart())
+            among[point.target] = replace(one, **{name: getattr(one, name) | {point.alert_id}})
+    return found
 
 
-def _still_reaches(route_id: str, channel: str, definitions: Definitions) -> bool:
-    """Whether a route names the channel, or may use it in place of one that leads nowhere."""
-    names = _channels(route_id, definitions)
-    if channel in names or channel == LOG_CHANNEL:
-        return True
-    is_complete = all(name in definitions.channels for name in names)
-    return not is_complete and channel in definitions.tree.root.policy.channels
+@dataclass(frozen=True, slots=True)
+class _Carryable:
+    definitions: Definitions
+    reached: Reached
+
+    def unheard(self, voice: Voice, standings: Mapping[Target, Standing]) -> Iterator[_Point]:
+        """Members of which an addressee has heard nothing from the group."""
+        for target in self.reached(voice.route_id):
+            known = standings.get(target)
+            numbers = set(voice.members) if known is None else voice.members - known.decided.firing
+            if numbers and not self._is_keyed(target):
+                yield from (_Point(number, voice.id, target) for number in numbers)
+
+    def orphaned(self, voice: Voice, standings: Mapping[Target, Standing]) -> Iterator[_Point]:
+        """What the group told of and speaks for no more, as far as it fires: the end of all else is no matter of others."""
+        terms = self.reached(voice.route_id)
+        for target, known in standings.items():
+            numbers = known.decided.firing - voice.members if target in terms else known.decided.firing
+            if numbers and not self._is_keyed(target):
+                firing = (number for number in numbers if _fires(voice.alerts.get(number)))
+                yield from (_Point(number, voice.id, target) for number in firing)
+
+    def _is_keyed(self, target: Target) -> bool:
+        """Whether what the channel was told is an incident under the old group's key, which another group cannot end."""
+        channel = self.definitions.channels.get(target.channel)
+        return channel is not None and channel.kind is ChannelKind.PAGERDUTY
 
 
-def _channels(route_id: str, definitions: Definitions) -> tuple[str, ...]:
-    if route_id.startswith(IMPLICIT):
-        rule = definitions.rules.get(route_id.removeprefix(IMPLICIT))
-        return () if rule is None else rule.notification_channels
-    policy = definitions.tree.policies.get(route_id)
-    return () if policy is None else policy.channels
+def _fires(alert: Alert | None) -> bool:
+    return alert is not None and alert.state is State.FIRING
 
 
-def _is_known(way: _Way, standings: Mapping[int, Mapping[Target, Standing]]) -> bool:
-    """Whether the addressee was told that the alert fires, and the message has arrived."""
-    told = standings[way.source].get(way.target)
-    return told is not None and way.alert_id in told.decided.firing & told.delivered.firing
+@dataclass(slots=True, kw_only=True)
+class _Ways:
+    """The ways that alerts take to addressees by the definitions in force."""
+
+    alerts: Mapping[int, Alert]
+    memberships: Mapping[int, Mapping[int, str]]
+    reached: Reached
+    definitions: Definitions
+    external: Labels
+    _routes: dict[int, frozenset[str]] = field(default_factory=dict)
+
+    def speaks(self, group_id: int, point: _Point) -> bool:
+        """Whether the group tells this addressee of this alert."""
+        route_id = self.memberships[point.alert_id].get(group_id)
+        return route_id in self.routes(point.alert_id) and point.target in self.reached(route_id)
+
+    def any(self, point: _Point) -> bool:
+        """Whether some group does, or will once an edit has been followed everywhere."""
+        return any(point.target in self.reached(route_id) for route_id in self.routes(point.alert_id))
+
+    def wants_ends(self, target: Target) -> bool:
+        """Whether the addressee is told that something is over."""
+        channel = self.definitions.channels.get(target.channel)
+        return channel is None or channel.send_resolved
+
+    def routes(self, alert_id: int) -> frozenset[str]:
+        known = self._routes.get(alert_id)
+        if known is None:
+            known = self._routes[alert_id] = self._taken(alert_id)
+        return known
+
+    def _taken(self, alert_id: int) -> frozenset[str]:
+        alert = self.alerts[alert_id]
+        rule, own = self.definitions.rules.get(alert.source), f"{IMPLICIT}{alert.source}"
+        if rule is None and own in self.memberships[alert_id].values():
+            return frozenset({own})
+        labels = outward(alert.labels, alert.source, self.external)
+        return frozenset(policy.route_id for policy in policies(rule, labels, self.definitions.tree))
 
 
-def _with(there: Standing, alert_id: int, since: Standing) -> Standing:
-    decided, delivered = also(there.decided, alert_id, since.decided), also(there.delivered, alert_id, since.delivered)
-    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
+@dataclass(slots=True, kw_only=True)
+class _Lookup:
+    """One look at what all groups have told of some alerts: `tellers` by alert and addressee, and the words of each."""
 
+    ways: _Ways
+    tellers: Mapping[tuple[int, Target], Sequence[int]]
+    words: dict[tuple[int, Target], Word]
+    reasons: Mapping[tuple[int, Target], str]
+    writable: set[int]
+    changed: set[tuple[int, Target]] = field(default_factory=set)
 
-def _less(there: Standing, alert_id: int) -> Standing:
-    decided, delivered = without(there.decided, alert_id), without(there.delivered, alert_id)
-    return Standing(decided=decided, delivered=delivered, last_reason=there.last_reason)
+    def left(self, unheard: Iterable[_Point]) -> list[_Point]:
+        """Take over what can be; answers of what others tell still."""
+        return [point for point in unheard if self._is_left(point)]
+
+    def fates(self, orphaned: Iterable[_Point]) -> dict[_Point, Fate]:
+        """What becomes of each, what is to be forgotten being so."""
+        found = {point: self._fate(point) for point in orphaned}
+        for point, what in found.items():
+            if what is Fate.FORGET:
+                self._forget(point.group_id, point)
+        return found
+
+    def _is_left(self, point: _Point) -> bool:
+        others = {number: self._word(number, point) for number in self._tellers(point, speaking=False)}
+        fires = _fires(self.ways.alerts[point.alert_id])
+        match turn(point.alert_id, fires=fires, own=self._word(point.group_id, point), others=others.values()):
+            case Turn.TELL:
+                return False
+            case Turn.LEAVE:
+                return True
+            case Turn.TAKE_OVER:
+                sources = [number for number, word in others.items() if point.alert_id in word.decided.firing]
+                if not self.writable.issuperset(sources):
+                    return True
+                self._take_over(point, sources)
+                return False
+            case unknown:
+                assert_never(unknown)
+
+    def _take_over(self, point: _Point, sources: Iterable[int]) -> None:
+        for number in sources:
+            since, own = self._word(number, point), self._word(point.group_id, point)
+            delivered = own.delivered
+            if point.alert_id in since.delivered.firing:
+                delivered = also(delivered, point.alert_id, since.delivered)
+            decided = also(own.decided, point.alert_id, since.decided)
+            self._put(point.group_id, point.target, replace(own, decided=decided, delivered=delivered))
+            self._forget(number, point)
+
+    def _fate(self, point: _Point) -> Fate:
+        heirs = [self._word(number, point) for number in self._tellers(point, speaking=True)]
+        return fate(
+            point.alert_id,
+            own=self._word(point.group_id, point),
+            heirs=heirs if self.ways.any(point) else None,
+            wants_ends=self.ways.wants_ends(point.target),
+        )
+
+    def _tellers(self, point: _Point, *, speaking: bool) -> list[int]:
+        """The other groups that ever told this addressee anything and have, or had, the alert."""
+        tellers = self.tellers.get((point.alert_id, point.target), ())
+        others = (number for number in tellers if number != point.group_id)
+        return [number for number in others if self.ways.speaks(number, point) is speaking]
+
+    def _word(self, group_id: int, point: _Point) -> Word:
+        return self.words.get((group_id, point.target), Word())
+
+    def _forget(self, group_id: int, point: _Point) -> None:
+        word = self._word(group_id, point)
+        decided, delivered = (without(told, point.alert_id) for told in (word.decided, word.delivered))
+        self._put(group_id, point.target, replace(word, decided=decided, delivered=delivered))
+
+    def _put(self, group_id: int, target: Target, word: Word) -> None:
+        self.words[group_id, target] = word
+        self.changed.add((group_id, target))

@@ -13,18 +13,20 @@ from itertools import chain
 
 import structlog
 
-from engine.addressing import Addressing, Reach, with_told
+from engine.addressing import Addressing, with_told
+from engine.bearings import Bearing, Bearings
+from engine.carrying import Voice, carry
 from engine.core.alert import Alert, State
+from engine.core.carrying import Apart
 from engine.core.facts import Facts
 from engine.core.flush import Flush, Group, Target, flush
 from engine.core.grouping import next_flush, this_flush
-from engine.core.muting import by_intervals
 from engine.core.notifying import Decision, Told, arrived_without
 from engine.decisions import entries
 from engine.muting import Look, Muting
 from engine.publishing import Publishing
 from engine.replacing import Replacing, is_stale
-from engine.resting import Bearing, Resting, addressees, is_restful, rest
+from engine.resting import Resting, addressees, is_restful, rest
 from engine.store import alerts as alert_rows
 from engine.store import channel_state, flushes, groups, ledger, outbox
 from engine.store.database import Database
@@ -36,7 +38,7 @@ from engine.store.ledger import Entry, Kind
 from engine.store.outbox import Queued
 from engine.telemetry import Metrics
 from engine.telling import Telling
-from rules.routing import IMPLICIT, Policy, implicit
+from rules.routing import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class _Case:
     bearing: Bearing
     alerts: Mapping[int, Alert]
     standings: Mapping[Target, Standing]
+    is_apart: bool
     decided: Flush
     entries: Sequence[Entry]
 
@@ -75,7 +78,8 @@ class _Case:
         That the reason has changed is no difference, for it is the same again next time.
         """
         if (
-            self.decided.leaving
+            self.is_apart
+            or self.decided.leaving
             or self.decided.next_flush_at is None
             or any(one.kind is Kind.MUTE for one in self.entries)
         ):
@@ -160,7 +164,7 @@ class Flushing:
     ) -> list[tuple[int, datetime, datetime]]:
         targets = self.resting.targets(stand.id for stand in stands)
         inhibitors = self.muting.inhibitors(connection, targets, definitions.inhibit_rules) if targets else {}
-        bearings = _Bearings(self.addressing, definitions, now)
+        bearings = Bearings(self.addressing, definitions, now)
         timers = []
         for stand in stands:
             policy, bearing = bearings.of(stand.route_id)
@@ -183,13 +187,23 @@ class Flushing:
         alerts = _alerts(connection, due, members, standings)
         every = chain.from_iterable(among.values() for among in alerts.values())
         look = self.muting.look(connection, every, definitions, now)
-        bearings = _Bearings(self.addressing, definitions, now)
+        bearings = Bearings(self.addressing, definitions, now)
+        voices = [_voice(group, alerts[group.id], members[group.id]) for group in due]
+        carried = carry(
+            connection,
+            voices,
+            standings,
+            reached=bearings.reached,
+            definitions=definitions,
+            external=self.replacing.external,
+        )
         cases = [
             self._decide(
                 group,
                 alerts[group.id],
                 members[group.id].alerts.keys(),
-                standings[group.id],
+                carried.standings[group.id],
+                apart=carried.apart.get(group.id, {}),
                 bearings=bearings,
                 look=look,
             )
@@ -211,7 +225,8 @@ class Flushing:
         members: Collection[int],
         standings: Mapping[Target, Standing],
         *,
-        bearings: _Bearings,
+        apart: Mapping[Target, Apart],
+        bearings: Bearings,
         look: Look,
     ) -> _Case:
         policy, bearing = bearings.of(group.route_id)
@@ -225,6 +240,7 @@ class Flushing:
             mutes=look.mutes(alerts.keys(), policy),
             now=look.now,
             moved=alerts.keys() - members,
+            apart=apart,
         )
         found = entries(
             group,
@@ -240,6 +256,7 @@ class Flushing:
             bearing=bearing,
             alerts=alerts,
             standings=standings,
+            is_apart=bool(apart),
             decided=decided,
             entries=found,
         )
@@ -281,33 +298,8 @@ class Flushing:
                 channel_state.unconfigured(connection, name, reason, now)
 
 
-@dataclass(slots=True)
-class _Bearings:
-    """The policies of a batch's groups, each with what is the same for all groups of its route."""
-
-    addressing: Addressing
-    definitions: Definitions
-    now: datetime
-    _known: dict[str, tuple[Policy, Bearing]] = field(default_factory=dict)
-
-    def of(self, route_id: str) -> tuple[Policy, Bearing]:
-        known = self._known.get(route_id)
-        if known is None:
-            policy = _policy(route_id, self.definitions)
-            reach: Reach = self.addressing.reach(policy, self.definitions)
-            muted_by = by_intervals(policy, self.definitions.time_intervals, self.now)
-            known = self._known[route_id] = policy, Bearing(reach=reach, muted_by=muted_by)
-        return known
-
-
-def _policy(route_id: str, definitions: Definitions) -> Policy:
-    """The policy of a group's route; one that is gone, or whose rule names no channels any more, has the root's timings."""
-    root = definitions.tree.root.policy
-    if route_id.startswith(IMPLICIT):
-        rule_id = route_id.removeprefix(IMPLICIT)
-        rule = definitions.rules.get(rule_id)
-        return implicit(rule_id, () if rule is None else rule.notification_channels, root)
-    return definitions.tree.policies.get(route_id) or implicit(route_id, (), root)
+def _voice(group: Group, alerts: Mapping[int, Alert], members: Membership) -> Voice:
+    return Voice(id=group.id, route_id=group.route_id, alerts=alerts, members=members.alerts.keys())
 
 
 def _versions(policy: Policy, definitions: Definitions) -> Mapping[str, object]:

@@ -1,8 +1,8 @@
 """Puts firing alerts where the configuration in force, and their rules' own channels, want them now.
 
 A flush does it for its own group first; a walk over all members, in chunks, does it for the others, so that an alert which now
-takes a further route is told there without waiting for its old group. What a channel was told goes along with the alert: it
-is not told again, and a channel that no longer reaches it hears an end, with the reason `moved`.
+takes a further route is told there without waiting for its old group. What a channel was told is found by the flush of the
+group that speaks for the alert from then on (engine/carrying.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from engine.carrying import astray, carry
 from engine.core.alert import Alert, State
 from engine.core.external import NONE, outward
 from engine.core.flush import Group
@@ -72,12 +71,11 @@ class Replacing:
         with self.database.read() as connection:
             chunk = moving.members(connection, self._wanted, after=self._after, limit=CHUNK)
             known = moving.memberships(connection, {one.alert_id for one in chunk})
-            lost = astray(connection, known, definitions)
         if not chunk:
             self._wanted = None
             return False
         shifts = {one.alert_id: self._shift(one, known[one.alert_id], definitions) for one in chunk}
-        displaced = {one.group_id for one in chunk if one.alert_id in lost or _is_displaced(one, shifts)}
+        displaced = {one.group_id for one in chunk if _is_displaced(one, shifts)}
         settled = [one.id for one in chunk if one.group_id not in displaced]
         with self.database.write() as connection:
             moving.stamp_members(connection, settled, definitions.configuration.version)
@@ -105,7 +103,6 @@ class Replacing:
         moved = any(group.id in one.leaving or one.entering for one in shifts.values())
         if moved:
             _Move(connection, group, definitions, now).make(shifts)
-        carry(connection, shifts.keys(), definitions)
         moving.stamp(connection, group.id, version)
         return moved
 

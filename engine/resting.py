@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from engine.addressing import Reach
+from engine.bearings import Bearing
 from engine.core.flush import Target
 from engine.core.inhibiting import Inhibitor
-from engine.core.muting import Mute
 from engine.core.notifying import Terms, Told
 from engine.muting import Look
 from engine.store.definitions import Definitions
@@ -27,14 +26,6 @@ from rules.thresholds import Threshold
 
 MOST_KNOWN: Final = 200_000
 """Groups that are remembered; beyond it all are forgotten, and flushed in full once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bearing:
-    """What is the same for all groups of a route: whom it reaches, and which intervals mute it now."""
-
-    reach: Reach
-    muted_by: tuple[Mute, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

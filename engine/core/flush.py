@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from engine.core.alert import Alert, State
+from engine.core.carrying import Apart, decide_apart
 from engine.core.grouping import next_flush, this_flush
 from engine.core.muting import MuteKind, Mutes
 from engine.core.notifying import Decision, Standing, Terms, Told, decide
@@ -67,24 +69,32 @@ def flush(
     mutes: Mutes,
     now: datetime,
     moved: Collection[int] = (),
+    apart: Mapping[Target, Apart] = MappingProxyType({}),
 ) -> Flush:
     """Decide everything about `group` at `now`.
 
     `alerts` are its members and whatever a channel still believes to fire; one that is pending again has ended. `moved` are
     those of the latter that are members no more; while they fire, they do so in other groups. `targets` holds everyone who
-    believes something to fire, also whom the route no longer reaches. Repeats and `told.at` count from the scheduled time,
-    not from `now`, so that a late flush shifts nothing after it.
+    believes something to fire, also whom the route no longer reaches, and `apart` says of whom other groups tell something.
+    Repeats and `told.at` count from the scheduled time, not from `now`, so that a late flush shifts nothing after it.
     """
     at = this_flush(group.flush_at, policy.group_interval, now)
     standing = _standing(group, alerts, mutes, moved)
-    staying = standing.firing | standing.muted
+    staying = standing.firing or standing.muted or any(one.held for one in apart.values())
     return Flush(
         at=at,
-        decisions={target: decide(told.get(target, Told()), standing, terms, at) for target, terms in targets.items()},
+        decisions={
+            target: _decide(told.get(target, Told()), standing, terms, at, apart.get(target))
+            for target, terms in targets.items()
+        },
         mutes={alert_id: mutes[alert_id] for alert_id in sorted(standing.muted)},
         leaving=standing.resolved,
         next_flush_at=next_flush(group.flush_at, policy.group_interval, now) if staying else None,
     )
+
+
+def _decide(told: Told, standing: Standing, terms: Terms, at: datetime, apart: Apart | None) -> Decision:
+    return decide(told, standing, terms, at) if apart is None else decide_apart(told, standing, terms, at, apart)
 
 
 def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes, moved: Collection[int]) -> Standing:

@@ -30,15 +30,6 @@ class Member:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Hearer:
-    """An addressee of a group that an alert is or was in."""
-
-    alert_id: int
-    group_id: int
-    target: Target
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """Which members to look at: those placed by a configuration older than `below`, of these rules; `None` is all."""
@@ -88,25 +79,38 @@ def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int,
     return found
 
 
-def hearers(connection: Connection, alert_ids: Collection[int]) -> list[Hearer]:
-    """Whoever was ever told something by a group that these alerts are in, or have left while it has something to tell still."""
-    found: set[Hearer] = set()
+def in_several(connection: Connection, alert_ids: Collection[int]) -> set[int]:
+    """Those of these alerts that are or were in more groups than one."""
+    found: set[int] = set()
+    ids = sorted(alert_ids)
+    for start in range(0, len(ids), BATCH):
+        query = (
+            select(group_members.c.alert_id)
+            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]))
+            .group_by(group_members.c.alert_id)
+            .having(func.min(group_members.c.group_id) != func.max(group_members.c.group_id))
+        )
+        found |= set(connection.execute(query).scalars())
+    return found
+
+
+def tellers(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[int, Target], list[int]]:
+    """The groups that these alerts are or were in and that ever told an addressee anything, by alert and addressee."""
+    found: dict[tuple[int, Target], list[int]] = {}
     ids = sorted(alert_ids)
     for start in range(0, len(ids), BATCH):
         query = (
             select(
-                group_members.c.alert_id, group_members.c.group_id, group_channels.c.channel, group_channels.c.recipient
+                group_members.c.alert_id, group_channels.c.channel, group_channels.c.recipient, group_members.c.group_id
             )
-            .join(alert_groups, alert_groups.c.id == group_members.c.group_id)
             .join(group_channels, group_channels.c.group_id == group_members.c.group_id)
-            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]), alert_groups.c.flush_at.is_not(None))
+            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]))
             .distinct()
+            .order_by(group_members.c.group_id)
         )
-        found |= {
-            Hearer(alert_id=alert_id, group_id=group_id, target=Target(channel, recipient))
-            for alert_id, group_id, channel, recipient in connection.execute(query)
-        }
-    return sorted(found)
+        for alert_id, channel, recipient, group_id in connection.execute(query):
+            found.setdefault((alert_id, Target(channel, recipient)), []).append(group_id)
+    return found
 
 
 def places(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[int, str], Labels]:
@@ -166,16 +170,22 @@ def lock(connection: Connection, group_id: int) -> Group | None:
 
 
 def lock_free(connection: Connection, group_ids: Collection[int]) -> set[int]:
-    """Those of these groups that are scheduled and that nobody else has, locked until the transaction ends."""
+    """Those of these groups that nobody else has, locked until the transaction ends."""
     found: set[int] = set()
     ids = sorted(group_ids)
     for start in range(0, len(ids), BATCH):
-        query = select(alert_groups.c.id).where(
-            alert_groups.c.id.in_(ids[start : start + BATCH]), alert_groups.c.flush_at.is_not(None)
-        )
+        query = select(alert_groups.c.id).where(alert_groups.c.id.in_(ids[start : start + BATCH]))
         locking = query.order_by(alert_groups.c.id).with_for_update(skip_locked=True)
         found |= set(connection.execute(locking).scalars())
     return found
+
+
+def busy(connection: Connection, group_ids: Collection[int]) -> set[int]:
+    """Those of these groups that are to be flushed again."""
+    query = select(alert_groups.c.id).where(
+        alert_groups.c.id.in_(sorted(group_ids)), alert_groups.c.flush_at.is_not(None)
+    )
+    return set(connection.execute(query).scalars()) if group_ids else set()
 
 
 def become(connection: Connection, group: Group, placement: Placement, flush_at: datetime) -> bool:

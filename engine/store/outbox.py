@@ -173,6 +173,14 @@ def has_later(connection: Connection, parcel: Parcel) -> bool:
     return connection.execute(query).first() is not None
 
 
+def awaited(connection: Connection, group_ids: Collection[int]) -> set[tuple[int, Target]]:
+    """The addressees of these groups to whom a message is on its way."""
+    query = select(outbox.c.group_id, outbox.c.channel, outbox.c.recipient).where(
+        outbox.c.group_id.in_(sorted(group_ids)), outbox.c.status == Status.PENDING.value
+    )
+    return {(group_id, Target(channel, recipient)) for group_id, channel, recipient in connection.execute(query)}
+
+
 def pending(connection: Connection) -> int:
     """How many messages wait."""
     query = select(func.count()).select_from(outbox).where(outbox.c.status == Status.PENDING.value)

@@ -237,6 +237,7 @@ class Timelines(RuleBasedStateMachine):
         """Hold everything that has arrived, and what the engine has on its books, against what is true."""
         moments = [*self.moments, self.present()]
         for message in self.world.messages[self.seen :]:
+            self.seen += 1
             heard = self.heard[message.channel]
             failed_at = self.world.failed_at.get(message.channel, -inf)
             # What is retried was decided before, and tells what was so then.
@@ -244,7 +245,6 @@ class Timelines(RuleBasedStateMachine):
             wrong += unjustified(message, heard, failed_at)
             assert not wrong, (message, wrong)
             heard.take(message)
-        self.seen = len(self.world.messages)
         self.moments = moments[-1:]
         wrong = overdue(
             self.truth.since, self.heard, self.truth.now, edited_at=self.edited_at, failed_at=self.world.failed_at

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from engine.core.outcome import Outcome
 from engine.delivery.addresses import Address, WebhookUrl
@@ -81,8 +81,11 @@ class RecordingWorld(World):
     def _start(self) -> Service:
         service = super()._start()
         self._ticked_at = None
-        # A statement is compiled once for all databases of a kind, and not anew after each restart.
-        service.database.engine.update_execution_options(compiled_cache=_COMPILED)
+        # A statement is compiled once for all databases of a kind, and not anew after each restart. What is compiled is known
+        # by its dialect, so they share that as well: without it, all of it is kept for each engine there ever was.
+        engine = service.database.engine
+        engine.dialect = _DIALECTS.setdefault(engine.dialect.name, engine.dialect)
+        engine.update_execution_options(compiled_cache=_COMPILED)
         return service
 
     def _deliver(self, address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
@@ -97,6 +100,7 @@ class RecordingWorld(World):
         return super()._deliver(address, body, recipient, deadline)
 
 
+_DIALECTS: Final[MutableMapping[str, Dialect]] = {}
 _COMPILED: Final[MutableMapping[Any, Any]] = {}
 
 

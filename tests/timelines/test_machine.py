@@ -18,7 +18,7 @@ from engine.clock import SystemClock
 from engine.store import schema
 from engine.store.database import connect
 from tests.peers.postgres_server import PostgresServer
-from tests.timelines.events import ALERTS, EditRoutes, Event, Expire, Fire, Quieten, Restart
+from tests.timelines.events import ALERTS, DEAD, RETRY, EditRoutes, End, Event, Expire, Fail, Fire, Quieten, Restart
 from tests.timelines.machine import Timelines
 
 LOOKING: Final = settings.get_current_profile_name() == "fuzz"
@@ -53,13 +53,15 @@ def hold(database_url: Fresh, number: int, stories: int = ROUND) -> None:
 
 @pytest.fixture(scope="module")
 def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Fresh:
-    """Copies of one file."""
+    """Copies of one file, each removed when the next is made."""
     folder = tmp_path_factory.mktemp("random")
     migrated = folder / "migrated.db"
     _migrate(f"sqlite:///{migrated}")
     numbers = count()
 
     def fresh() -> str:
+        for used in folder.glob("[0-9]*.db*"):
+            used.unlink()
         path = folder / f"{next(numbers)}.db"
         shutil.copy(migrated, path)
         return f"sqlite:///{path}"
@@ -106,6 +108,7 @@ def test_a_silence_that_is_ended_before_it_begins_keeps_nobody_quiet(sqlite: Fre
 
 
 A_FIRES: Final = Fire(alerts=ALERTS[:1])
+HOOK_FAILS_ONCE: Final = Fail(channel="hook", outcomes=(RETRY,))
 EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
     "a further route takes over the channel": ((A_FIRES, 0), (EditRoutes(tree=5), 12), (EditRoutes(tree=2), 12)),
     "the route was another's before it was told": ((EditRoutes(tree=5), 0), (A_FIRES, 12), (EditRoutes(tree=2), 12)),
@@ -126,6 +129,50 @@ EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
         (A_FIRES, 0),
         (Quieten(matchers='host="a"', lasting=20), 0),
         (EditRoutes(tree=11), 310),
+    ),
+    "a channel that wants no ends is left out, and comes back": (
+        (EditRoutes(tree=9), 0),
+        (A_FIRES, 12),
+        (EditRoutes(tree=8), 31),
+        (EditRoutes(tree=9), 31),
+    ),
+    "the first message is on its way": (
+        (EditRoutes(tree=5), 0),
+        (A_FIRES, 9),
+        (HOOK_FAILS_ONCE, 1.5),
+        (EditRoutes(tree=2), 12),
+    ),
+    "an alert ends whose first message was on its way": (
+        (EditRoutes(tree=5), 0),
+        (A_FIRES, 9),
+        (HOOK_FAILS_ONCE, 1.5),
+        (EditRoutes(tree=2), 12),
+        (End(alerts=ALERTS[:1]), 30),
+    ),
+    "an end is on its way when the channel is back": (
+        (A_FIRES, 12),
+        (Fail(channel="hook", outcomes=(RETRY,) * 5), 0),
+        (EditRoutes(tree=1), 25),
+        (EditRoutes(tree=2), 12),
+    ),
+    "an end that was on its way when the channel is back never arrives": (
+        (Fire(alerts=ALERTS[:2]), 12),
+        (Fail(channel="hook", outcomes=(RETRY, DEAD)), 0),
+        (EditRoutes(tree=3), 28),
+        (EditRoutes(tree=2), 12),
+    ),
+    "a group has a message on its way, and an alert comes that another group told of": (
+        (EditRoutes(tree=11), 0),
+        (Fire(alerts=ALERTS[:2]), 12),
+        (Fail(channel="hook", outcomes=(RETRY,) * 4), 0),
+        (Fire(alerts=ALERTS[2:3]), 10),
+        (EditRoutes(tree=0), 12),
+    ),
+    "that the end of a mute is no news is taken back": (
+        (EditRoutes(tree=10), 0),
+        (Quieten(matchers='host="a"', lasting=20), 0),
+        (A_FIRES, 62),
+        (EditRoutes(tree=1), 12),
     ),
 }
 """Stories that random timelines came upon."""

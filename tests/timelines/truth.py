@@ -27,7 +27,8 @@ MICROSECOND: Final = timedelta(microseconds=1)
 class Stand:
     """Where one alert stands with one channel: whether it fires, is routed there, and is muted on every way there.
 
-    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`).
+    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`). An edit that takes
+    this back lets nobody hear sooner of what was let go before: an edit is no news.
     """
 
     firing: bool
@@ -87,7 +88,7 @@ class Truth:
             for channel in channels:
                 stand = self.stand(labels, channel)
                 known = self.since.get((labels, channel))
-                if known is None or known[0] != stand:
+                if known is None or known[0] not in (stand, replace(stand, patient=True)):
                     self.since[labels, channel] = stand, self.now
 
     def stand(self, labels: Labels, channel: str) -> Stand:
