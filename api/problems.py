@@ -72,9 +72,10 @@ def refused(errors: Iterable[FieldError]) -> ApiProblem:
     return ApiProblem(status=422, name="invalid", detail=f"{count} wrong; nothing was changed", errors=errors)
 
 
-def not_found(noun: str, key: str) -> ApiProblem:
-    """The 404 of a noun that has no such member."""
-    return ApiProblem(status=404, name="not-found", detail=f"there is no {noun} {str(shown(key))!r}")
+def not_found(noun: str, key: str, *, instead: str = "") -> ApiProblem:
+    """The 404 of a noun that has no such member; `instead` says what to ask for."""
+    hint = f"; {instead}" if instead else ""
+    return ApiProblem(status=404, name="not-found", detail=f"there is no {noun} {str(shown(key))!r}{hint}")
 
 
 def conflict(detail: str, *errors: FieldError, name: str = "conflict", **more: object) -> ApiProblem:

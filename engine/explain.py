@@ -9,22 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from engine.core.alert import Alert, State
+from engine.core.alert import Alert, State, TransitionReason
 from engine.core.external import NONE, POSTED, outward
-from engine.core.muting import Mutes
+from engine.core.muting import Mute, Mutes
 from engine.core.story import story
 from engine.core.storyline import (
     Event,
     Explanation,
     Facts,
     GroupFacts,
+    Kept,
     Kind,
     RuleFacts,
-    Subject,
     Waiting,
 )
+from engine.ledger_events import called, concerns, event_of, is_during, named, placed_by
 from engine.store import alerts as alert_rows
 from engine.store import configurations, history, ledger, membership, rule_status
 from engine.store import rules as rule_rows
@@ -36,7 +37,7 @@ from rules import routing
 from rules.errors import RulesError
 from rules.labels import ALERTNAME, Labels
 from rules.problems import Problem
-from rules.routing import IMPLICIT, Policy, Step, Tree, implicit
+from rules.routing import Policy, Step, Tree, implicit
 from rules.rule import Rule
 from rules.thresholds import Threshold
 
@@ -49,7 +50,7 @@ READ: Final = 20
 _TOLD: Final = frozenset(
     kind.value for kind in (Kind.TRANSITION, Kind.PLACEMENT, Kind.MUTE, Kind.DECISION, Kind.ATTEMPT)
 )
-SIMILAR: Final = 3
+SIMILAR: Final = 5
 """How many alerts are named that somebody may have meant."""
 _ACTIVE: Final = (State.PENDING, State.FIRING)
 _ORDER: Final = (State.FIRING, State.PENDING, State.INACTIVE)
@@ -100,16 +101,23 @@ class Explainer:
         found = self._known_by(labels) or self._known_by(labels.less(self.external)) or self._wider(labels)
         if found and len({one.labels for one in found}) == 1:
             return self._stored(min(found, key=lambda one: _ORDER.index(one.state)), now, now)
-        return self._imagined(labels, [self._name(one) for one in found[:SIMILAR]], now)
+        return self._several(labels, found, now) if found else self._imagined(labels, now)
 
-    def _imagined(self, labels: Labels, similar: Sequence[str], now: datetime) -> Explanation:
+    def _several(self, labels: Labels, found: Sequence[Alert], now: datetime) -> Explanation:
+        """The names of those that somebody may have meant."""
+        first = sorted(found, key=lambda one: (_ORDER.index(one.state), one.id or 0))[:SIMILAR]
+        names = tuple(map(self._name, first))
+        rules = self._rules(sorted(self._called(labels.get(ALERTNAME, ""))))
+        return story(Facts(labels=labels, rules=rules, similar=names, unnamed=len(found) - len(first)), now)
+
+    def _imagined(self, labels: Labels, now: datetime) -> Explanation:
         """What would become of an alert with these labels."""
         names = sorted(self._called(labels.get(ALERTNAME, "")))
         only = self.definitions.rules.get(names[0]) if len(names) == 1 else None
         routed = self._routed(outward(labels, "", self.external), only, self.definitions.tree)
         imagined = _imagined(labels, "" if only is None else only.id, now)
         mutes = self.mutes([imagined]).get(0, ())
-        return story(replace(routed, rules=self._rules(names), mutes=mutes, similar=tuple(similar)), now)
+        return story(replace(routed, rules=self._rules(names), mutes=mutes, muters=self._muters(mutes)), now)
 
     def _wider(self, labels: Labels) -> list[Alert]:
         """The alerts of this name that have these labels and others: those that are pending or fire, else those that did."""
@@ -126,7 +134,8 @@ class Explainer:
         return []
 
     def _name(self, alert: Alert) -> str:
-        return f"{_called(outward(alert.labels, alert.source, self.external))} ({alert.labels.fingerprint()})"
+        name = called(outward(alert.labels, alert.source, self.external))
+        return f"{name} ({alert.labels.fingerprint()}, {alert.state.value})"
 
     def _known_by(self, labels: Labels) -> list[Alert]:
         found = alert_rows.by_fingerprint(self.connection, labels.fingerprint())
@@ -145,18 +154,25 @@ class Explainer:
             )
         facts = self._routed(told, self.definitions.rules.get(alert.source), self.definitions.tree)
         groups = {stay.group_id for stay in stays if stay.left_at is None}
+        over = alert.resolved_at or now
+        mutes = self.mutes([alert]).get(alert.id, ())
         return story(
             replace(
                 facts,
                 number=alert.id,
                 events=events,
                 rules=rules,
-                mutes=self.mutes([alert]).get(alert.id, ()),
+                mutes=mutes,
+                muters=self._muters(mutes),
                 groups=tuple(self._group(one) for one in membership.standings(self.connection, groups, alert.id)),
                 waiting=tuple(
-                    Waiting(channel=name, at=due) for name, due in membership.waiting(self.connection, groups)
+                    Waiting(channel=name, at=due)
+                    for name, due in membership.waiting(
+                        self.connection, groups | {stay.group_id for stay in stays if (stay.left_at or over) >= over}
+                    )
                 ),
                 fires_at=self._fires_at(alert),
+                kept=self._kept(alert),
             ),
             at,
         )
@@ -166,14 +182,14 @@ class Explainer:
             *self._around(ledger.Subject.ALERT, {str(number)}, at),
             *self._around(ledger.Subject.GROUP, {str(stay.group_id) for stay in stays}, at),
         ]
-        told = [one for one in entries if one.kind.value in _TOLD and _concerns(one, number, stays)]
+        told = [one for one in entries if one.kind.value in _TOLD and concerns(one, number, stays)]
         names = self._names(told)
         ordered = sorted(told, key=lambda one: (one.at, one.id or 0))
-        return tuple(_named(_event(one), number, names) for one in ordered)
+        return tuple(named(event_of(one), number, names) for one in ordered)
 
     def _reasoned(self, events: tuple[Event, ...], labels: Labels) -> tuple[Event, ...]:
         """The same, with why the routes took it, by the configurations that placed it, as far as these are kept."""
-        numbers = {number for event in events if (number := _placed_by(event)) is not None}
+        numbers = {number for event in events if (number := placed_by(event)) is not None}
         known = {number: configurations.read(self.connection, number) for number in sorted(numbers)[-READ:]}
         why = {
             (number, step.route_id): step.why
@@ -183,7 +199,7 @@ class Explainer:
         }
         return tuple(
             replace(event, detail={**event.detail, "why": why[key]})
-            if (key := (_placed_by(event), event.detail.get("route_id", ""))) in why
+            if (key := (placed_by(event), event.detail.get("route_id", ""))) in why
             else event
             for event in events
         )
@@ -191,8 +207,15 @@ class Explainer:
     def _names(self, entries: Iterable[Entry]) -> Mapping[int, str]:
         """What the alerts are called that mute others."""
         numbers = {found for one in entries for found in one.detail.get("sources", {}).values()}
+        return self._called_by(numbers)
+
+    def _muters(self, mutes: Iterable[Mute]) -> Mapping[int, str]:
+        """What the alerts are called that mute this one now."""
+        return self._called_by({one.source for one in mutes if one.source is not None})
+
+    def _called_by(self, numbers: set[int]) -> Mapping[int, str]:
         known = alert_rows.identities(self.connection, numbers)
-        return {number: _called(outward(labels, source, self.external)) for number, (source, labels) in known.items()}
+        return {number: called(outward(labels, source, self.external)) for number, (source, labels) in known.items()}
 
     def _around(self, kind: ledger.Subject, ids: set[str], at: datetime) -> list[ledger.Entry]:
         """What the ledger says of these until `at`, and what comes right after."""
@@ -225,11 +248,11 @@ class Explainer:
         tree = self.definitions.tree if known is None else known.tree
         routed = self._routed(facts.labels, rules[0].rule if rules else None, tree)
         timed = tuple(self._group(one, tree) for one in self._stood(facts, stays, at))
-        return replace(facts, rules=rules, tried=routed.tried, versions=routed.versions, groups=timed)
+        return replace(facts, rules=rules, tried=routed.tried, policies=routed.policies, groups=timed)
 
     def _stood(self, facts: Facts, stays: Sequence[Stay], at: datetime) -> list[Standing]:
         """The groups that had the alert then, on the routes that the ledger names for them; their timers were not kept."""
-        groups = {stay.group_id for stay in stays if _is_during(stay, at)}
+        groups = {stay.group_id for stay in stays if is_during(stay, at)}
         placed = {
             event.detail["group_id"]: event.detail["route_id"]
             for event in facts.events
@@ -257,13 +280,11 @@ class Explainer:
 
     def _routed(self, labels: Labels, rule: Rule | None, tree: Tree) -> Facts:
         if rule is not None and rule.notification_channels:
-            why = (
-                f"the rule names its own channels, {', '.join(rule.notification_channels)}, so no other route is tried"
-            )
-            own = Step(route_id=f"{IMPLICIT}{rule.id}", depth=0, verdict=routing.Verdict.TAKEN, why=why)
-            return Facts(labels=labels, tried=(own,))
-        versions = {name: policy.version for name, policy in tree.policies.items()}
-        return Facts(labels=labels, tried=routing.trace(tree, labels), versions=versions)
+            own = implicit(rule.id, rule.notification_channels, tree.root.policy)
+            why = "the rule names its own channels, so no other route is tried"
+            taken = Step(route_id=own.route_id, depth=0, verdict=routing.Verdict.TAKEN, why=why)
+            return Facts(labels=labels, tried=(taken,), policies={own.route_id: own})
+        return Facts(labels=labels, tried=routing.trace(tree, labels), policies=tree.policies)
 
     def _group(self, standing: Standing, tree: Tree | None = None) -> GroupFacts:
         policy = _policy(standing.route_id, tree or self.definitions.tree)
@@ -288,6 +309,21 @@ class Explainer:
         hold: timedelta = rule.hold if row is None or row.hold is None else row.hold
         return alert.active_at + hold
 
+    def _kept(self, alert: Alert) -> Kept | None:
+        """By which word of its rule it goes on firing though its condition does not hold, if so."""
+        rule = self.definitions.rules.get(alert.source)
+        if rule is None or alert.state is not State.FIRING:
+            return None
+        if alert.absence is not None:
+            missing = alert.absence.reason is TransitionReason.SERIES_MISSING
+            until = alert.absence.since + rule.missing_for if missing else None
+            word = f"missing_series {rule.missing_series.value}" if missing else f"no_data {rule.no_data.value}"
+            return Kept(since=alert.absence.since, by=word, until=until)
+        if alert.keep_firing_since is None:
+            return None
+        until = alert.keep_firing_since + rule.keep_firing_for
+        return Kept(since=alert.keep_firing_since, by="keep_firing_for", until=until)
+
 
 def _policy(route_id: str, tree: Tree) -> Policy:
     """The timings of a route; the root's stand in for an implicit one and for one that is gone."""
@@ -299,64 +335,6 @@ def _spoke(events: Sequence[Event], at: datetime) -> int | None:
     return next((one.subject.version for one in reversed(events) if one.kind is Kind.TRANSITION and one.at <= at), None)
 
 
-def _is_during(stay: Stay, moment: datetime) -> bool:
-    return stay.joined_at <= moment and (stay.left_at is None or moment < stay.left_at)
-
-
-def _concerns(entry: Entry, number: int, stays: Sequence[Stay]) -> bool:
-    """Whether a row is about the alert: it names it, or it is a decision on its group while it was in there."""
-    if entry.subject_type is ledger.Subject.ALERT or number in entry.alert_ids:
-        return True
-    there = (stay for stay in stays if str(stay.group_id) == entry.subject_id)
-    return entry.kind is ledger.Kind.DECISION and any(_is_during(stay, entry.at) for stay in there)
-
-
-def _event(entry: Entry) -> Event:
-    kind = Kind(entry.kind.value)
-    return Event(
-        at=entry.at,
-        kind=kind,
-        reason=entry.reason,
-        subject=_subject(entry, kind),
-        alert_ids=frozenset(entry.alert_ids),
-        detail=entry.detail,
-    )
-
-
-def _placed_by(event: Event) -> int | None:
-    """The configuration by which a route took the alert when it began to fire; `None` of anything else."""
-    is_placed = event.kind is Kind.PLACEMENT and event.reason == "routed"
-    number: int | None = event.detail.get("configuration") if is_placed else None
-    return number
-
-
-def _named(event: Event, number: int, names: Mapping[int, str]) -> Event:
-    """The event with the name of the alert that mutes this one, where one does."""
-    source = event.detail.get("sources", {}).get(str(number))
-    return event if source not in names else replace(event, detail={**event.detail, "source": names[source]})
-
-
-def _called(labels: Labels) -> str:
-    others = labels.without(ALERTNAME)
-    return f"{labels.get(ALERTNAME, 'an alert')}{others or ''}"
-
-
-def _subject(entry: Entry, kind: Kind) -> Subject:
-    """The definition a row went by, where it names one, else whatever it happened to."""
-    detail: Mapping[str, Any] = entry.detail
-    match kind:
-        case Kind.TRANSITION:
-            return Subject(type="rule", id=detail["rule_id"], version=detail["rule_version"])
-        case Kind.PLACEMENT:
-            return Subject(type="route", id=detail["route_id"], version=detail["route_version"])
-        case Kind.ATTEMPT:
-            return Subject(type="channel", id=detail["channel"])
-        case Kind.MUTE if "by" in detail:
-            return Subject(type=entry.reason, id=detail["by"], version=detail.get("version"))
-        case _:
-            return Subject(type=entry.subject_type.value, id=entry.subject_id)
-
-
 def _rule(
     name: str, rule: Rule | None, status: RuleStatus | None, problems: Sequence[Problem], timing: Clocked | None
 ) -> RuleFacts:
@@ -366,7 +344,7 @@ def _rule(
         health="unknown" if status is None else status.health.value,
         since=None if status is None else status.changed_at,
         error=None if status is None else status.last_error,
-        problems=tuple(problem.message for problem in problems),
+        problems=tuple(f"{problem.field}: {problem.message}" for problem in problems),
         evaluated_at=None if timing is None else timing.next_evaluation_at,
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -62,11 +63,23 @@ def _tell(answer: Mapping[str, Any]) -> None:
 
     say(f"{answer['verdict'].upper().replace('_', ' ')}: {printable(answer['summary'])}")
     say("")
-    for step in answer["steps"]:
-        say(f"{_clock(step['at'])}  {step['kind']:<10}  {printable(step['reason'])}")
+    for at, kind, reason in _lines(answer["steps"]):
+        say(f"{_clock(at)}  {kind:<10}  {printable(reason)}")
     coming = answer["next"]
     if coming is not None:
-        say(f"\nnext: {_clock(coming['at']) if coming['at'] else 'at no known time'}  {printable(coming['action'])}")
+        when = f"{_clock(coming['at'])}  " if coming["at"] else ""
+        say(f"\nnext: {when}{printable(coming['action'])}")
+
+
+def _lines(steps: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
+    """Moment, kind and sentence of each step; routes that one after the other were not tried share a line."""
+    for untried, run in groupby(steps, lambda step: step["detail"].get("verdict") == "not tried"):
+        first, *others = run
+        if untried and others:
+            names = ", ".join(repr(step["subject"]["id"]) for step in (first, *others))
+            yield first["at"], first["kind"], f"routes {names} not tried: {first['reason'].partition(': ')[2]}"
+        else:
+            yield from ((step["at"], step["kind"], step["reason"]) for step in (first, *others))
 
 
 def _clock(text: str) -> str:

@@ -32,7 +32,9 @@ def explain_alert(
         now = service.database.now(connection)
         found = _explainer(service, connection).named(fingerprint, _not_after(at, now), now)
     if found is None:
-        raise not_found("alert", fingerprint)
+        raise not_found(
+            "alert", fingerprint, instead="what was never seen is explained by its labels, with POST /api/v1/explain"
+        )
     return ExplanationOut.of(found)
 
 

@@ -15,7 +15,7 @@ from engine.core.muting import MuteKind
 from engine.core.story_events import LOG, attempt, mute
 from engine.core.story_next import coming
 from engine.core.story_past import Past, is_recorded, keeping_quiet
-from engine.core.story_standing import rule_sentence, steps
+from engine.core.story_standing import rule_sentence, steps, way
 from engine.core.storyline import Event, Explanation, Facts, RuleFacts, Verdict, clock
 from rules.labels import ALERTNAME
 
@@ -69,12 +69,14 @@ def _pending(facts: Facts, since: Event, now: datetime) -> str:
 
 
 def _unseen(facts: Facts) -> Judged:
+    if facts.similar:
+        return Verdict.SEVERAL, _several(facts)
     for one in facts.rules:
         verdict = _obstacle(one)
         if verdict is not None:
             return verdict, f"was never seen: {rule_sentence(one)}"
     known = ", ".join(f"{rule_sentence(one)} and has not returned it" for one in facts.rules)
-    return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}{_similar(facts)}"
+    return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}"
 
 
 def _obstacle(one: RuleFacts) -> Verdict | None:
@@ -86,13 +88,14 @@ def _obstacle(one: RuleFacts) -> Verdict | None:
 
 def _would(facts: Facts) -> str:
     """What would become of an alert with these labels."""
-    taking = ", ".join(repr(one.route_id) for one in facts.tried if one.verdict.value == "taken")
     muted = ", ".join(f"{mute.kind.value} {mute.by!r}" for mute in facts.mutes or ())
-    return f"it would take route {taking or 'none'}{f' and be kept quiet by {muted}' if muted else ''}"
+    return f"it would take {way(facts)}{f', and be kept quiet by {muted}' if muted else ''}"
 
 
-def _similar(facts: Facts) -> str:
-    return f"; with these labels and others there is {', '.join(facts.similar)}" if facts.similar else ""
+def _several(facts: Facts) -> str:
+    """Which alerts somebody may have meant."""
+    more = f" and {facts.unnamed} more" if facts.unnamed else ""
+    return f"names {len(facts.similar) + facts.unnamed} alerts: {', '.join(facts.similar)}{more}; ask for one of them"
 
 
 def _ended(facts: Facts, past: Past, ending: Event) -> Judged:
@@ -141,7 +144,8 @@ def _because(past: Past) -> str:
 def _heard(past: Past) -> str:
     """Who took a message that it fires, or why nobody did."""
     if past.knowing:
-        return f"last told: {_each(past.knowing)}"
+        still = {whom: event for whom, event in past.knowing.items() if whom in past.telling}
+        return f"last told: {_each(still or past.knowing)}"
     recorded = [whom for whom, one in past.heard.items() if is_recorded(one.fires)]
     if recorded:
         return f"only recorded: {', '.join(recorded)} would have been told, but TOCSIN_DELIVERY is record"
@@ -153,7 +157,7 @@ def _each(told: Mapping[str, Event]) -> str:
 
 
 def _firing(facts: Facts, past: Past, fired: Event, now: datetime) -> Judged:
-    since = f"fires since {clock(fired.at)}"
+    since = f"fires since {clock(fired.at)}{_kept(facts)}"
     quiet = keeping_quiet(facts, past, now)
     if quiet is not None:
         soon = ", from its group's next flush on" if quiet.detail.get("unseen") else ""
@@ -164,6 +168,14 @@ def _firing(facts: Facts, past: Past, fired: Event, now: datetime) -> Judged:
     if any(is_recorded(one.fires) for one in past.telling.values()):
         return Verdict.RECORD_MODE, f"{since}; {', '.join(past.telling)} would be told, but TOCSIN_DELIVERY is record"
     return _sent(past, since)
+
+
+def _kept(facts: Facts) -> str:
+    """Why it goes on firing though what it is about no longer holds."""
+    if facts.kept is None:
+        return ""
+    until = "" if facts.kept.until is None else f" (until {clock(facts.kept.until)})"
+    return f", since {clock(facts.kept.since)} only because of its rule's {facts.kept.by}{until}"
 
 
 def _sent(past: Past, since: str) -> Judged:

@@ -19,6 +19,8 @@ LOG: Final = "log"
 """The channel that stands in where no other can be told."""
 SENT: Final = frozenset({"sent", "sent late"})
 """The outcomes of an attempt that arrived."""
+RETRIED: Final = "retry"
+"""The outcome of an attempt after which a message is tried again."""
 DEAD: Final = "dead"
 """The outcome of an attempt after which a message is given up."""
 PLAIN: Final = "it matches"
@@ -33,11 +35,12 @@ def sentences(events: Iterable[Event], number: int | None) -> list[str]:
 
 @dataclass(slots=True)
 class _Teller:
-    """What the events before have come to: the alert's state, the channels it goes to, and each addressee's last message."""
+    """What the events before have come to: the alert's state, its channels, its groups' routes, each addressee's last message."""
 
     number: int | None
     state: str = ""
     channels: set[str] = field(default_factory=set)
+    routes: dict[int, str] = field(default_factory=dict)
     sends: dict[str, Event] = field(default_factory=dict)
     attempts: dict[str, Event] = field(default_factory=dict)
 
@@ -45,17 +48,30 @@ class _Teller:
         match event.kind:
             case Kind.TRANSITION:
                 self.state = event.detail["after"]
+                self.routes = self.routes if event.detail.get("before") else {}
                 return transition(event)
             case Kind.PLACEMENT:
-                self.channels |= set(event.detail.get("channels", ()))
+                self._place(event)
                 return _placement(event)
             case Kind.MUTE:
-                return mute(event, over=self.state == State.INACTIVE.value)
+                return f"{mute(event, over=self.state == State.INACTIVE.value)}{self._which(event)}"
             case Kind.DECISION:
-                return self._decided(event)
+                return f"{self._decided(event)}{self._which(event)}"
             case _:
                 self.attempts[target(event.detail)] = event
-                return attempt(event)
+                return f"{attempt(event)}{self._which(event)}"
+
+    def _place(self, event: Event) -> None:
+        self.channels |= set(event.detail.get("channels", ()))
+        gone = event.detail["route_id"] if event.reason == "left" else event.detail.get("from_route")
+        self.routes = {group: route for group, route in self.routes.items() if route != gone}
+        if event.reason != "left":
+            self.routes[event.detail["group_id"]] = event.detail["route_id"]
+
+    def _which(self, event: Event) -> str:
+        """Which of its routes a row is about, where it takes several."""
+        route = self.routes.get(event.detail.get("group_id", 0))
+        return f" (route {route!r})" if route is not None and len(set(self.routes.values())) > 1 else ""
 
     def _decided(self, event: Event) -> str:
         whom = target(event.detail)
@@ -80,11 +96,14 @@ class _Teller:
         return f"the message of {clock(last.at)}{'' if arrived else ', which has not arrived yet'}"
 
     def _instead(self, event: Event) -> str:
-        """Why the log is told, where it stands in for others."""
-        if event.detail["channel"] != LOG or LOG in self.channels:
+        """Why a channel is told that no route of the alert names: it stands in for one that cannot be."""
+        channel = event.detail["channel"]
+        if channel in self.channels or self.number in event.detail["resolved"]:
             return ""
         problems = "; ".join(f"{name}: {why}" for name, why in event.detail.get("problems", {}).items())
-        return f" (in place of {problems})" if problems else " (since no channel is named)"
+        if problems:
+            return f" (in place of {problems})"
+        return " (since no channel is named)" if channel == LOG else ""
 
 
 def transition(event: Event) -> str:

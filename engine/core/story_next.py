@@ -8,7 +8,8 @@ from typing import Final
 
 from engine.core.story_events import sentences
 from engine.core.story_past import Past, keeping_quiet
-from engine.core.storyline import Event, Facts, Next, RuleFacts, Verdict
+from engine.core.story_standing import covers, way
+from engine.core.storyline import Event, Facts, Next, RuleFacts, Verdict, is_late
 from rules.routing import NotifyOnUnmute
 
 _STUCK: Final = {
@@ -27,7 +28,7 @@ def coming(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | 
     if found is not None:
         return found
     due = _due(verdict, facts, past, now)
-    if due is None or due.at is None or due.at >= now:
+    if due is None or due.at is None or not is_late(due.at, now):
         return due
     return replace(due, action=f"{due.action}; this is overdue")
 
@@ -39,6 +40,10 @@ def _came(facts: Facts, now: datetime) -> Next | None:
 
 
 def _due(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | None:
+    if verdict is Verdict.SEVERAL:
+        return None
+    if past.unheard_ends:
+        return _tried(facts, past.unheard_ends) or _flushed(facts, _decides(verdict, past))
     if verdict in _STUCK and not (past.knowing and facts.groups):
         return Next(at=None, action=_STUCK[verdict])
     if verdict in _UNTIL_ASKED and not facts.groups:
@@ -46,7 +51,7 @@ def _due(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | No
     if verdict is Verdict.PENDING:
         return _fires(facts)
     if verdict in _UNTIL_REPEATED:
-        return _repeated(facts)
+        return _repeated(facts, past)
     quiet = keeping_quiet(facts, past, now)
     if quiet is not None and verdict in _QUIET:
         return _unmuted(quiet, facts, past)
@@ -65,13 +70,17 @@ def _fires(facts: Facts) -> Next:
     """An alert fires at an evaluation, so not before the next one."""
     asked = [one.evaluated_at for one in facts.rules if one.evaluated_at is not None]
     at = None if facts.fires_at is None else max([facts.fires_at, *asked])
-    return Next(at=at, action="it fires, if the condition still holds then")
+    quiet = [one for one in facts.mutes or () if at is None or one.until is None or one.until > at]
+    muted = f", but {covers(quiet[0], facts.muters.get(quiet[0].source or 0))}" if quiet else ""
+    return Next(at=at, action=f"it fires, if the condition still holds then, and takes {way(facts)}{muted}")
 
 
-def _tried(facts: Facts) -> Next | None:
-    if not facts.waiting:
+def _tried(facts: Facts, channels: frozenset[str] | None = None) -> Next | None:
+    """The first message that is tried, of those that wait for these channels, or for any."""
+    waiting = [one for one in facts.waiting if channels is None or one.channel in channels]
+    if not waiting:
         return None
-    first = min(facts.waiting, key=lambda one: one.at)
+    first = min(waiting, key=lambda one: one.at)
     return Next(at=first.at, action=f"the message to {first.channel} is tried")
 
 
@@ -88,7 +97,7 @@ def _decides(verdict: Verdict, past: Past) -> str:
         case Verdict.RECORD_MODE:
             return "decides anew; nothing is sent while TOCSIN_DELIVERY is record"
         case Verdict.WAITING if past.channels and not past.knowing:
-            return f"tells {', '.join(past.channels)}, unless something keeps it quiet then"
+            return f"tells {past.whom}, unless something keeps it quiet then"
         case _:
             return "decides anew whom to tell"
 
@@ -101,7 +110,7 @@ def _flushed(facts: Facts, does: str) -> Next | None:
     return Next(at=at, action=f"group {number} is flushed, and {does}")
 
 
-def _repeated(facts: Facts) -> Next | None:
+def _repeated(facts: Facts, past: Past) -> Next | None:
     """The first flush of a group on its grid by which repeat_interval has passed."""
     moments = []
     for group in facts.groups:
@@ -111,7 +120,7 @@ def _repeated(facts: Facts) -> Next | None:
     if not moments:
         return _flushed(facts, "decides anew whom to tell")
     at, number = min(moments)
-    return Next(at=at, action=f"group {number} repeats it, if it still fires")
+    return Next(at=at, action=f"group {number} repeats it to {past.told_by(number)}, if it still fires")
 
 
 def _unmuted(quiet: Event, facts: Facts, past: Past) -> Next | None:
@@ -122,7 +131,7 @@ def _unmuted(quiet: Event, facts: Facts, past: Past) -> Next | None:
         then = f"{name} ends, and its group's next flush {_then(facts, past)}"
         return Next(at=datetime.fromisoformat(until), action=then)
     if source is not None:
-        return _flushed(facts, f"tells it if {source} no longer fires and nobody was told before")
+        return _flushed(facts, f"tells {past.whom} if {source} no longer fires and nobody was told before")
     return _flushed(facts, f"{_then(facts, past)} and {name} no longer keeps it quiet")
 
 
@@ -130,7 +139,7 @@ def _then(facts: Facts, past: Past) -> str:
     """What the end of a mute comes to, by what the group's route wants."""
     wanted = {group.notify_on_unmute for group in facts.groups}
     if wanted == {NotifyOnUnmute.NEVER}:
-        return "tells it only if other news or a repeat is due (notify_on_unmute is never)"
+        return f"tells {past.whom} only if other news or a repeat is due (notify_on_unmute is never)"
     if past.knowing and NotifyOnUnmute.ALWAYS not in wanted:
-        return "tells it again if a repeat fell due meanwhile"
-    return "tells it, if it still fires"
+        return f"tells {past.whom} again if a repeat fell due meanwhile"
+    return f"tells {past.whom}, if it still fires"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.core.notifying import Reason
-from engine.core.story_events import SENT
+from engine.core.story_events import RETRIED, SENT
 from engine.core.storyline import Event, Facts, Kind, Subject, target
 
 
@@ -16,7 +16,7 @@ class Heard:
     """One addressee of an alert: the last decision of whatever kind, and those to tell it that the alert fires, and its end.
 
     `fired_at` is the attempt that brought the first of these, `ended_at` the one that brought the end; `tried` is the last
-    attempt since the last message was decided.
+    attempt since the last message was decided, or the last one of the message before, if that is still tried: `behind`.
     """
 
     decided: Event | None = None
@@ -25,6 +25,7 @@ class Heard:
     fired_at: Event | None = None
     ended_at: Event | None = None
     tried: Event | None = None
+    behind: bool = False
 
     @property
     def is_failing(self) -> bool:
@@ -44,14 +45,19 @@ class Heard:
     def decide(self, event: Event, number: int | None) -> Heard:
         """The same after a decision."""
         known = replace(self, decided=event)
+        behind = self.tried is not None and self.tried.reason == RETRIED
+        tried = self.tried if behind else None
         if number in event.detail["resolved"]:
-            return replace(known, ends=event, ended_at=None, tried=None)
+            return replace(known, ends=event, ended_at=None, tried=tried, behind=behind)
         if event.detail["sends"] and (number is None or number in event.detail["firing"]):
-            return replace(known, fires=event, ends=None, ended_at=None, tried=None)
+            return replace(known, fires=event, ends=None, ended_at=None, tried=tried, behind=behind)
         return known
 
     def attempt(self, event: Event) -> Heard:
         """The same after an attempt to send."""
+        if self.behind and event.reason != RETRIED:
+            reached = event if event.reason in SENT else None
+            return replace(self, tried=None, behind=False, fired_at=self.fired_at or reached)
         if event.reason not in SENT:
             return replace(self, tried=event)
         arrived = replace(self, tried=event)
@@ -107,9 +113,26 @@ class Past:
         return tuple(dict.fromkeys(name for event in self.placements for name in event.detail.get("channels", ())))
 
     @property
+    def unheard_ends(self) -> frozenset[str]:
+        """The channels that a message of its end is on its way to."""
+        open_ = (one.ends for one in self.heard.values() if one.is_open)
+        return frozenset(event.detail["channel"] for event in open_ if event is not None)
+
+    @property
+    def whom(self) -> str:
+        """The channels of the routes it took; the log where they name none."""
+        return ", ".join(self.channels) or "the log"
+
+    def told_by(self, group_id: int) -> str:
+        """Whom this group told that it fires."""
+        sends = {name: one.fires for name, one in self.telling.items() if one.fires is not None}
+        told = [name for name, event in sends.items() if event.detail.get("group_id", group_id) == group_id]
+        return ", ".join(told) or self.whom
+
+    @property
     def is_old_news(self) -> bool:
-        """Whether nothing was new to any addressee at the last look."""
-        last = [one.decided for one in self.heard.values() if one.decided is not None]
+        """Whether nothing was new, at the last look, to any addressee that is told that it fires."""
+        last = [one.decided for one in self.telling.values() if one.decided is not None]
         return all(event.reason == Reason.ALREADY_TOLD.value for event in last)
 
 
@@ -155,9 +178,11 @@ def keeping_quiet(facts: Facts, past: Past, now: datetime) -> Event | None:
         return None
     first = facts.mutes[0]
     until = None if first.until is None else first.until.isoformat()
+    name = None if first.source is None else facts.muters.get(first.source)
+    source = {} if name is None else {"source": name}
     if past.mute is not None and (past.mute.reason, past.mute.detail["by"]) == (first.kind.value, first.by):
-        return replace(past.mute, detail={**past.mute.detail, "until": until})
-    detail = {"by": first.by, "said": first.said, "until": until, "unseen": True}
+        return replace(past.mute, detail={**past.mute.detail, "until": until, **source})
+    detail = {"by": first.by, "said": first.said, "until": until, "unseen": True, **source}
     subject = Subject(type=first.kind.value, id=first.by, version=first.version)
     return Event(at=now, kind=Kind.MUTE, reason=first.kind.value, subject=subject, detail=detail)
 

@@ -8,8 +8,10 @@ from typing import Final
 
 from engine.core.muting import Mute
 from engine.core.story_events import sentences
-from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Step, Subject, clock
+from engine.core.storyline import Event, Facts, GroupFacts, Kind, RuleFacts, Step, Subject, clock, is_late
 from rules import durations
+from rules.routing import Policy, Verdict
+from rules.routing import Step as Tried
 from rules.rule import Rule
 
 
@@ -75,16 +77,32 @@ def _asks(rule: Rule | None) -> str:
 
 def _routes(facts: Facts, now: datetime) -> list[Step]:
     """The way through the tree that is in force now, whenever the alert was routed."""
-    return [
-        Step(
-            at=now,
-            kind=Kind.ROUTE,
-            reason=f"route {one.route_id!r} {one.verdict.value}: {one.why}",
-            subject=Subject(type="route", id=one.route_id, version=facts.versions.get(one.route_id)),
-            detail={"depth": one.depth, "verdict": one.verdict.value},
-        )
-        for one in facts.tried
-    ]
+    return [_route(one, facts.policies.get(one.route_id), now) for one in facts.tried]
+
+
+def _route(one: Tried, policy: Policy | None, now: datetime) -> Step:
+    tells = f"; it {_tells(policy)}" if policy is not None and one.verdict is Verdict.TAKEN else ""
+    return Step(
+        at=now,
+        kind=Kind.ROUTE,
+        reason=f"route {one.route_id!r} {one.verdict.value}: {one.why}{tells}",
+        subject=Subject(type="route", id=one.route_id, version=None if policy is None else policy.version),
+        detail={"depth": one.depth, "verdict": one.verdict.value},
+    )
+
+
+def way(facts: Facts) -> str:
+    """The routes the alert takes in the tree that is in force, each with whom it tells."""
+    taken = [one.route_id for one in facts.tried if one.verdict is Verdict.TAKEN]
+    if not taken:
+        return "no route"
+    tells = {name: f", which {_tells(facts.policies[name])}" for name in taken if name in facts.policies}
+    joint = ", and " if tells else " and "
+    return joint.join(f"route {name!r}{tells.get(name, '')}" for name in taken)
+
+
+def _tells(policy: Policy) -> str:
+    return f"tells {', '.join(policy.channels)}" if policy.channels else "names no channel"
 
 
 def _groups(facts: Facts, now: datetime) -> list[Step]:
@@ -106,7 +124,7 @@ def _timers(group: GroupFacts, now: datetime) -> str:
     wait, interval, repeat = map(durations.format, spans)
     told = f", decided on its last message at {clock(group.told_at)}" if group.told_at is not None else ""
     due = "" if group.flush_at is None else f", is due at {clock(group.flush_at)}"
-    late = ", which is late" if group.flush_at is not None and group.flush_at < now else ""
+    late = ", which is late" if group.flush_at is not None and is_late(group.flush_at, now) else ""
     name = f"group {group.id} {group.labels}" if group.labels else f"group {group.id}"
     return (
         f"{name} of route {group.route_id!r} waits {wait} at first, {interval} between messages"
@@ -126,7 +144,7 @@ def _mutes(facts: Facts, past: Sequence[Event], now: datetime) -> list[Step]:
         Step(
             at=now,
             kind=Kind.MUTE,
-            reason=covers(mute),
+            reason=covers(mute, facts.muters.get(mute.source or 0)),
             subject=Subject(type=mute.kind.value, id=mute.by, version=mute.version),
             detail={"until": None if mute.until is None else mute.until.isoformat(), "source": mute.source},
         )
@@ -135,7 +153,10 @@ def _mutes(facts: Facts, past: Sequence[Event], now: datetime) -> list[Step]:
     ]
 
 
-def covers(mute: Mute) -> str:
-    """What keeps an alert quiet now, who asked for it, and until when."""
+def covers(mute: Mute, source: str | None = None) -> str:
+    """What keeps an alert quiet now, who asked for it, which alert does it, and until when."""
     said = f" ({mute.said})" if mute.said else ""
-    return f"{mute.kind.value} {mute.by!r}{said} covers it{f' until {clock(mute.until)}' if mute.until else ''}"
+    because = f", because {source} fires" if source is not None else ""
+    return (
+        f"{mute.kind.value} {mute.by!r}{said} covers it{because}{f' until {clock(mute.until)}' if mute.until else ''}"
+    )

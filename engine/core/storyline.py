@@ -11,13 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from engine.core.muting import Mute
 from rules.labels import Labels
-from rules.routing import NotifyOnUnmute
+from rules.routing import NotifyOnUnmute, Policy
 from rules.routing import Step as Tried
 from rules.rule import Rule
+
+GRACE: Final = timedelta(seconds=5)
+"""How long what is due may take to happen before it is called late."""
 
 
 class Verdict(StrEnum):
@@ -44,6 +47,8 @@ class Verdict(StrEnum):
     QUARANTINED = "quarantined"
     DISABLED = "disabled"
     NEVER_SEEN = "never_seen"
+    SEVERAL = "several"
+    """Several alerts have the labels that were asked for."""
 
 
 class Kind(StrEnum):
@@ -113,6 +118,18 @@ class GroupFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Why an alert goes on firing though its condition no longer holds: since when, by which word of its rule, until when.
+
+    `until` is `None` where only an edit or a datum can end it.
+    """
+
+    since: datetime
+    by: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A message that waits to be tried, and for when."""
 
@@ -124,9 +141,10 @@ class Waiting:
 class Facts:
     """All there is to know: `number` is the alert's row (`None`: never stored), `events` oldest first, later ones too.
 
-    `rules` are that of the alert, or those of its name; `mutes` what covers it now (`None`: not known for that time);
-    `fires_at` when it can fire, if it is pending; `tried` the way through the routing tree in force, `versions` those of its
-    routes; `similar` the names of known alerts that have these labels and others.
+    `rules` are that of the alert, or those of its name; `mutes` what covers it now (`None`: not known for that time), and
+    `muters` how the alerts are called that do; `fires_at` when it can fire, if it is pending; `tried` the way through the
+    routing tree in force, `policies` what its routes say. Of several alerts that have these labels `similar` has names,
+    and `unnamed` counts the others.
     """
 
     labels: Labels
@@ -134,12 +152,15 @@ class Facts:
     events: tuple[Event, ...] = ()
     rules: tuple[RuleFacts, ...] = ()
     tried: tuple[Tried, ...] = ()
-    versions: Mapping[str, int] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     mutes: tuple[Mute, ...] | None = None
+    muters: Mapping[int, str] = field(default_factory=dict)
     groups: tuple[GroupFacts, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     fires_at: datetime | None = None
+    kept: Kept | None = None
     similar: tuple[str, ...] = ()
+    unnamed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +190,11 @@ class Explanation:
     summary: str
     steps: tuple[Step, ...]
     next: Next | None
+
+
+def is_late(at: datetime, now: datetime) -> bool:
+    """Whether what was due at `at` should have happened; what has only just come due is about to."""
+    return now - at > GRACE
 
 
 def clock(at: datetime) -> str:

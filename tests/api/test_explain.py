@@ -60,7 +60,11 @@ def test_labels_nobody_has_seen_are_told_their_way(api: TestClient) -> None:
 
 
 def test_an_unknown_fingerprint_is_not_found(api: TestClient) -> None:
-    assert api.get("/api/v1/alerts/0000000000000000/explain").status_code == 404
+    answered = api.get("/api/v1/alerts/0000000000000000/explain")
+    assert (answered.status_code, answered.json()["detail"]) == (
+        404,
+        "there is no alert '0000000000000000'; what was never seen is explained by its labels, with POST /api/v1/explain",
+    )
 
 
 def test_a_moment_without_a_zone_is_refused(api: TestClient) -> None:

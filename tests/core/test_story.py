@@ -215,7 +215,7 @@ BROKEN: Final = RuleFacts(id="r", rule=None, problems=("bad expr",))
             id="good version in force",
         ),
         pytest.param(
-            facts(tried=()), Verdict.NEVER_SEEN, "no rule has this name; it would take route none", id="no rule"
+            facts(tried=()), Verdict.NEVER_SEEN, "no rule has this name; it would take no route", id="no rule"
         ),
         pytest.param(
             facts(mutes=(Mute(kind=MuteKind.SILENCE, by="s"),)),
@@ -395,7 +395,7 @@ def test_a_mute_says_who_asked_for_it_and_which_alert_does_it() -> None:
     told = story(facts(*TOLD, inhibited, groups=(group(),)), after(60))
     assert "kept quiet by inhibition 'i', because Down{host=\"a\"} fires" in told.summary
     assert told.next is not None
-    assert 'tells it if Down{host="a"} no longer fires and nobody was told before' in told.next.action
+    assert 'tells slack if Down{host="a"} no longer fires and nobody was told before' in told.next.action
 
 
 def test_a_mute_that_no_flush_has_seen_says_who_asked_for_it() -> None:

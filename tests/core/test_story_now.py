@@ -10,14 +10,15 @@ import pytest
 from engine.core.muting import Mute, MuteKind
 from engine.core.story import story
 from engine.core.story_events import sentences
-from engine.core.storyline import Event, Facts, RuleFacts, Verdict
-from rules.routing import NotifyOnUnmute
+from engine.core.storyline import Event, Facts, Kept, RuleFacts, Verdict, Waiting
+from rules.routing import NotifyOnUnmute, Policy
 from tests.core.test_story import (
     ENDED,
     FAILED,
     FIRES,
     PROBLEM,
     RULE,
+    TAKEN,
     TOLD,
     after,
     decided,
@@ -32,9 +33,26 @@ from tests.core.test_story import (
 
 OTHERS: Final = decided(5, "first notification", firing=[2])
 COVERED: Final = (Mute(kind=MuteKind.SILENCE, by="s", until=after(900), said="zoe"),)
+INHIBITED: Final = Mute(kind=MuteKind.INHIBITION, by="i", source=9)
+POLICIES: Final = {
+    "root": Policy(route_id="root", receiver="", channels=("slack",)),
+    "db": Policy(route_id="db", receiver=""),
+}
+PENDING: Final = moved(0, None, "pending")
 MUTED: Final = muted(5, "silence", by="s", until=after(900).isoformat())
 RECORDED: Final = decided(5, "first notification", recorded=True)
 ENDING: Final = decided(30, "all alerts resolved", firing=[], resolved=[1])
+SECOND: Final = replace(placed("slack"), detail={**placed("slack").detail, "route_id": "db", "group_id": 8})
+LEFT: Final = replace(SECOND, reason="left", detail={"route_id": "db", "group_id": 8, "configuration": 2})
+MOVED: Final = replace(
+    placed("slack"),
+    reason="moved",
+    detail={"route_id": "new", "group_id": 9, "from_route": "db", "configuration": 2, "channels": ["slack"]},
+)
+UNNAMED: Final = (moved(0, None, "firing"), placed())
+DISMISSED: Final = decided(40, "moved", channel="log", firing=[], resolved=[1])
+TO_SLACK: Final = (DISMISSED, decided(40, "first notification"), tried(41, "sent"))
+AGAIN: Final = decided(70, "already told", sends=False)
 OVER: Final = moved(20, "firing", "inactive", "condition_ended")
 
 
@@ -71,6 +89,12 @@ OVER: Final = moved(20, "firing", "inactive", "condition_ended")
             Verdict.WAITING,
             "not been flushed yet",
             id="moved away",
+        ),
+        pytest.param(
+            facts(*log(*UNNAMED), *TO_SLACK, AGAIN),
+            Verdict.ALREADY_TOLD,
+            "fires since 2026-03-01 12:00:00Z; last told: slack at 2026-03-01 12:00:41Z; nothing is new",
+            id="a channel was named meanwhile",
         ),
         pytest.param(
             facts(*FIRES, OVER, MUTED), Verdict.RESOLVED, "nobody was told: it was kept quiet by silence", id="unheard"
@@ -112,10 +136,77 @@ OVER: Final = moved(20, "firing", "inactive", "condition_ended")
             id="pending while its rule fails",
         ),
         pytest.param(
-            facts(similar=('Busy{host="b"} (00)',)),
+            facts(similar=('Busy{host="b"} (00, firing)', 'Busy{host="c"} (01, pending)')),
+            Verdict.SEVERAL,
+            'names 2 alerts: Busy{host="b"} (00, firing), Busy{host="c"} (01, pending); ask for one of them.',
+            id="several",
+        ),
+        pytest.param(
+            facts(similar=("Busy (00, firing)",), unnamed=7),
+            Verdict.SEVERAL,
+            "names 8 alerts: Busy (00, firing) and 7 more; ask",
+            id="more than can be named",
+        ),
+        pytest.param(
+            facts(tried=(TAKEN, replace(TAKEN, route_id="db")), policies=POLICIES),
             Verdict.NEVER_SEEN,
-            'with these labels and others there is Busy{host="b"} (00)',
-            id="similar",
+            "it would take route 'root', which tells slack, and route 'db', which names no channel",
+            id="never seen, with whom it would tell",
+        ),
+        pytest.param(
+            facts(mutes=COVERED),
+            Verdict.NEVER_SEEN,
+            "it would take route 'root', and be kept quiet by silence 's'",
+            id="never seen, and would be quiet",
+        ),
+        pytest.param(
+            facts(*FIRES, mutes=(INHIBITED,), muters={9: "Down"}),
+            Verdict.INHIBITED,
+            "is kept quiet by inhibition 'i', because Down fires, from its group's next flush on",
+            id="inhibited since the last flush",
+        ),
+        pytest.param(
+            facts(*FIRES, muted(5, "inhibition", by="i", source="Old"), mutes=(INHIBITED,), muters={9: "Down"}),
+            Verdict.INHIBITED,
+            "is kept quiet by inhibition 'i', because Down fires; nobody",
+            id="inhibited by another than at the last flush",
+        ),
+        pytest.param(
+            facts(*TOLD, kept=Kept(since=after(30), by="keep_firing_for", until=after(90))),
+            Verdict.TOLD,
+            "fires since 2026-03-01 12:00:00Z, since 2026-03-01 12:00:30Z only because of its rule's keep_firing_for"
+            " (until 2026-03-01 12:01:30Z); last told",
+            id="kept firing",
+        ),
+        pytest.param(
+            facts(*TOLD, kept=Kept(since=after(30), by="no_data keep")),
+            Verdict.TOLD,
+            "since 2026-03-01 12:00:30Z only because of its rule's no_data keep; last told",
+            id="kept without data",
+        ),
+        pytest.param(
+            facts(*FAILED, tried(6, "retry", failure="unreachable"), OVER, ENDING),
+            Verdict.RESOLVED,
+            "(condition_ended); slack did not take the message at attempt 1 (unreachable: no), to be tried again",
+            id="its end waits behind what was not taken",
+        ),
+        pytest.param(
+            facts(*FAILED, tried(6, "retry", failure="unreachable"), OVER, ENDING, tried(31, "sent")),
+            Verdict.RESOLVED,
+            "; the message of its end to slack is on its way",
+            id="what its end waits for was taken",
+        ),
+        pytest.param(
+            facts(*FAILED, tried(6, "retry", failure="unreachable"), OVER, ENDING, tried(31, "dead")),
+            Verdict.RESOLVED,
+            "the message of its end to slack is on its way",
+            id="what its end waits for was given up",
+        ),
+        pytest.param(
+            facts(*FAILED, tried(6, "retry", failure="unreachable"), decided(35, "new alerts added")),
+            Verdict.CHANNEL_DOWN,
+            "slack did not take the message at attempt 1",
+            id="newer news waits behind what was not taken",
         ),
         pytest.param(
             facts(
@@ -130,7 +221,7 @@ OVER: Final = moved(20, "firing", "inactive", "condition_ended")
     ],
 )
 def test_a_verdict_is_about_this_alert_and_as_of_now(known: Facts, verdict: Verdict, said: str) -> None:
-    found = story(known, after(60))
+    found = story(known, after(75))
     assert (found.verdict, said in found.summary) == (verdict, True), found.summary
 
 
@@ -154,11 +245,13 @@ def test_a_verdict_is_about_this_alert_and_as_of_now(known: Facts, verdict: Verd
             id="unconfigured",
         ),
         pytest.param(facts(*FIRES, RECORDED, groups=(group(),)), "nothing is sent while", id="recorded"),
-        pytest.param(facts(*FIRES, MUTED), "ends, and its group's next flush tells it, if it still fires", id="untold"),
-        pytest.param(facts(*TOLD, MUTED), "tells it again if a repeat fell due meanwhile", id="told before"),
+        pytest.param(
+            facts(*FIRES, MUTED), "ends, and its group's next flush tells slack, if it still fires", id="untold"
+        ),
+        pytest.param(facts(*TOLD, MUTED), "tells slack again if a repeat fell due meanwhile", id="told before"),
         pytest.param(
             facts(*TOLD, MUTED, groups=(group(notify_on_unmute=NotifyOnUnmute.ALWAYS),)),
-            "tells it, if it still fires",
+            "tells slack, if it still fires",
             id="always told after a mute",
         ),
         pytest.param(
@@ -168,8 +261,35 @@ def test_a_verdict_is_about_this_alert_and_as_of_now(known: Facts, verdict: Verd
         ),
         pytest.param(
             facts(*FIRES, muted(5, "mute_time_interval", by="always"), groups=(group(),)),
-            "is flushed, and tells it, if it still fires and mute_time_interval 'always' no longer keeps it quiet",
+            "is flushed, and tells slack, if it still fires and mute_time_interval 'always' no longer keeps it quiet",
             id="no end known",
+        ),
+        pytest.param(
+            facts(PENDING, policies=POLICIES, fires_at=after(300)),
+            "it fires, if the condition still holds then, and takes route 'root', which tells slack",
+            id="pending",
+        ),
+        pytest.param(
+            facts(PENDING, fires_at=after(300), mutes=COVERED),
+            "takes route 'root', but silence 's' (zoe) covers it until 2026-03-01 12:15:00Z",
+            id="pending and silenced for longer",
+        ),
+        pytest.param(facts(PENDING, fires_at=after(900), mutes=COVERED), "takes route 'root'", id="until it fires"),
+        pytest.param(
+            facts(*TOLD, groups=(group(told_at=after(5)),)), "group 7 repeats it to slack, if it still", id="repeated"
+        ),
+        pytest.param(
+            facts(*TOLD, MUTED, groups=(group(notify_on_unmute=NotifyOnUnmute.NEVER),)), "tells slack only", id="never"
+        ),
+        pytest.param(
+            facts(
+                *ENDED,
+                ENDING,
+                tried(31, "retry", failure="unreachable"),
+                waiting=(Waiting(channel="other", at=after(70)), Waiting(channel="slack", at=after(80))),
+            ),
+            "the message to slack is tried",
+            id="its end is tried again, when its group has let it go",
         ),
         pytest.param(
             facts(*FIRES, groups=(group(flush_at=after(30)),)), "keeps it quiet then; this is overdue", id="late"
@@ -192,6 +312,35 @@ def test_what_is_next_says_what_it_hangs_on(known: Facts, action: str) -> None:
             id="nothing new of others",
         ),
         pytest.param((*FIRES, decided(5, "muted", sends=False)), "slack is not told: muted", id="muted"),
+        pytest.param(
+            (*FIRES, SECOND, decided(5, "muted", sends=False, group_id=8)),
+            "slack is not told: muted (route 'db')",
+            id="muted on one of two routes",
+        ),
+        pytest.param(
+            (*FIRES, SECOND, muted(5, "mute_time_interval", by="night", group_id=7)),
+            "kept quiet by mute_time_interval 'night' (route 'root')",
+            id="muted by an interval of one of two routes",
+        ),
+        pytest.param(
+            (*FIRES, SECOND, tried(5, "sent", group_id=8)), "at attempt 1 (route 'db')", id="tried by one of two routes"
+        ),
+        pytest.param(
+            (*FIRES, SECOND, LEFT, decided(5, "muted", sends=False, group_id=7)), "not told: muted", id="left one"
+        ),
+        pytest.param(
+            (*FIRES, SECOND, MOVED, decided(5, "muted", sends=False, group_id=9)), "muted (route 'new')", id="moved on"
+        ),
+        pytest.param(
+            (*FIRES, SECOND, OVER, *FIRES, decided(5, "muted", sends=False, group_id=7)),
+            "not told: muted",
+            id="another episode",
+        ),
+        pytest.param(
+            (*FIRES, decided(5, "first notification", channel="usual", problems=PROBLEM)),
+            "usual is told of it: first notification (in place of slack: no address)",
+            id="the usual channel in place of another",
+        ),
         pytest.param(
             (*FAILED, decided(35, "already told", sends=False)),
             "nothing is new since the message of 2026-03-01 12:00:05Z, which has not arrived yet",
@@ -231,6 +380,11 @@ def test_what_is_next_says_what_it_hangs_on(known: Facts, action: str) -> None:
             id="no channel",
         ),
         pytest.param(
+            (*log(*UNNAMED), DISMISSED),
+            "log is told of its end: moved, since no route of the alert leads there any more",
+            id="no channel is named any more",
+        ),
+        pytest.param(
             (placed("log"), decided(5, "first notification", channel="log")),
             "log is told of it: first notification",
             id="the log is meant",
@@ -248,3 +402,10 @@ def test_what_is_next_says_what_it_hangs_on(known: Facts, action: str) -> None:
 def test_a_row_says_what_it_means_for_this_alert(events: tuple[Event, ...], said: str) -> None:
     last = sentences(events, 1)[-1]
     assert last.endswith(said), last
+
+
+@pytest.mark.parametrize(("due", "late"), [(60, False), (55, False), (54.9, True)])
+def test_what_has_only_just_come_due_is_not_late(due: float, late: bool) -> None:
+    found = story(facts(*FIRES, groups=(group(flush_at=after(due)),)), after(60))
+    assert found.next is not None
+    assert ("this is overdue" in found.next.action, "which is late" in found.steps[-1].reason) == (late, late)

@@ -225,7 +225,77 @@ def test_an_alert_that_no_route_sends_anywhere_says_so(world: World) -> None:
     world.until(25)
     found = explain(world)
     assert found.verdict is Verdict.UNROUTED
-    assert said(found, Kind.ROUTE) == ["route 'root' taken: it matches"]
+    assert said(found, Kind.ROUTE) == ["route 'root' taken: it matches; it names no channel"]
+
+
+def test_an_inhibition_that_no_flush_has_seen_names_the_alert_that_inhibits(world: World) -> None:
+    world.sql("UPDATE routes SET group_wait_seconds = 600")
+    declare(world, inhibit_rules, id="i", source_matchers=["alertname=Down"], target_matchers=["alertname=Errors"])
+    fires(world)
+    rule(world, id="down", name="Down", metric_name="down")
+    world.returns("(down\n) > 10", ({"host": "x"}, 12))
+    world.until(60)
+    found = explain(world)
+    assert "inhibition 'i', because Down{host=\"x\"} fires, from its group's next flush on" in found.summary
+    assert said(found, Kind.MUTE) == ["inhibition 'i' covers it, because Down{host=\"x\"} fires"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked", "gone", "by"),
+    [
+        ({"keep_firing_for_seconds": 600}, BREACH, (), "keep_firing_for (until 2026-01-01 00:10:"),
+        ({"no_data": "keep"}, "errors", (), "no_data keep; "),
+        (
+            {"missing_series": "keep", "missing_for_seconds": 900},
+            "errors",
+            (({"__name__": "errors", "host": "b"}, 1.0),),
+            "missing_series keep (until 2026-01-01 00:15:",
+        ),
+    ],
+    ids=["keep_firing_for", "no data", "a missing series"],
+)
+def test_an_alert_that_is_only_kept_says_by_which_word_of_its_rule(
+    world: World, columns: dict[str, object], asked: str, gone: tuple[Any, ...], by: str
+) -> None:
+    rule(world, **columns)
+    world.returns(asked, (HOST, 12))
+    world.until(25)
+    assert "only because" not in explain(world).summary
+    world.returns(asked, *gone)
+    world.until(40)
+    found = explain(world)
+    assert f"only because of its rule's {by}" in found.summary
+
+
+def test_of_two_routes_each_row_says_which_one_it_is_about(world: World) -> None:
+    declare(world, time_intervals, name="year", time_intervals=[{"years": ["2026"]}])
+    both = {"parent_id": "root", "matchers": ["host=a"]}
+    declare(world, routes, id="quiet", mute_time_intervals=["year"], **{**both, "continue": True, "position": 1})
+    declare(world, routes, id="loud", position=2, **both)
+    fires(world)
+    world.until(25)
+    found = explain(world)
+    assert "kept quiet by mute_time_interval 'year' until 2027-01-01 00:00:00Z (route 'quiet')" in said(
+        found, Kind.MUTE
+    )
+    assert sorted(said(found, Kind.DECISION)) == [
+        "hook is not told: muted (route 'quiet')",
+        "hook is told of it: first notification (route 'loud')",
+    ]
+    assert said(found, Kind.ATTEMPT) == ["hook took the message at attempt 1 (route 'loud')"]
+
+
+def test_an_end_that_waits_for_a_channel_says_when_it_is_tried_though_its_group_has_let_it_go(world: World) -> None:
+    world.outcomes["WebhookUrl"] = [Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="no")] * 50
+    fires(world)
+    world.until(25)
+    world.returns(BREACH)
+    world.until(60)
+    found = explain(world)
+    assert world.rows("SELECT count(*) FROM group_members WHERE left_at IS NULL") == [(0,)]
+    assert "hook did not take the message at attempt" in found.summary
+    assert found.next is not None
+    assert (found.next.action, found.next.at is not None) == ("the message to hook is tried", True)
 
 
 def test_record_mode_says_who_would_have_been_told(begin: Begin) -> None:
@@ -285,7 +355,10 @@ def test_what_nobody_has_seen_is_told_with_the_way_it_would_take(world: World) -
     world.until(30)
     found = explain(world, alertname="Nothing", team="db")
     assert found.verdict is Verdict.NEVER_SEEN
-    assert "no rule has this name; it would take route 'db' and be kept quiet by silence 's'" in found.summary
+    assert (
+        "no rule has this name; it would take route 'db', which tells hook, and be kept quiet by silence 's'"
+        in found.summary
+    )
     assert kinds(found) == ["route", "route", "mute"]
 
 
@@ -309,8 +382,8 @@ def test_the_past_is_told_with_the_routes_the_rule_and_the_timers_of_that_time(w
     world.returns("(errors\n) > 11", (HOST, 12))
     world.until(100)
     then, now = explain(world, at=35), explain(world)
-    assert said(then, Kind.ROUTE) == ["route 'root' taken: it matches"]
-    assert said(now, Kind.ROUTE)[-1] == "route 'late' taken: it matches host=\"a\""
+    assert said(then, Kind.ROUTE) == ["route 'root' taken: it matches; it tells hook"]
+    assert said(now, Kind.ROUTE)[-1] == "route 'late' taken: it matches host=\"a\"; it tells hook"
     assert "30s between messages" in said(then, Kind.GROUP)[0]
     assert "1m17s between messages" in said(now, Kind.GROUP)[0]
     assert "version 1, `errors > 10`" in said(then, Kind.RULE)[0]
@@ -343,9 +416,9 @@ def test_one_is_found_by_some_of_its_labels_and_several_are_named(world: World) 
     world.returns(BREACH, (HOST, 12), ({"__name__": "errors", "host": "b"}, 12))
     world.until(35)
     found = explain(world, alertname="Errors")
-    assert found.verdict is Verdict.NEVER_SEEN
-    assert 'with these labels and others there is Errors{host="a"} (' in found.summary
-    assert ', Errors{host="b"} (' in found.summary
+    assert (found.verdict, found.next, kinds(found)) == (Verdict.SEVERAL, None, ["rule"])
+    assert 'Errors names 2 alerts: Errors{host="a"} (' in found.summary
+    assert ', firing), Errors{host="b"} (' in found.summary
 
 
 def test_what_nobody_has_seen_takes_the_channels_its_rule_names(world: World) -> None:
@@ -353,9 +426,9 @@ def test_what_nobody_has_seen_takes_the_channels_its_rule_names(world: World) ->
     world.returns(BREACH, ({"__name__": "errors", "host": "b"}, 12))
     world.until(25)
     found = explain(world, alertname="Errors", host="c")
-    assert "it would take route 'rule:r'" in found.summary
+    assert "it would take route 'rule:r', which tells hook" in found.summary
     assert said(found, Kind.ROUTE) == [
-        "route 'rule:r' taken: the rule names its own channels, hook, so no other route is tried"
+        "route 'rule:r' taken: the rule names its own channels, so no other route is tried; it tells hook"
     ]
 
 

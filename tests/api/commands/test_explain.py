@@ -21,7 +21,28 @@ def test_a_fingerprint_is_asked_for_as_of_a_moment() -> None:
         "",
         "2026-11-21 11:00:00Z  decision    slack is told\\x1b",
         "",
-        "next: at no known time  nothing",
+        "next: nothing",
+    ]
+
+
+def route(name: str, verdict: str, why: str) -> dict[str, object]:
+    reason = f"route '{name}' {verdict}: {why}"
+    return {**STEP, "kind": "route", "reason": reason, "subject": {"id": name}, "detail": {"verdict": verdict}}
+
+
+def test_routes_that_one_after_the_other_were_not_tried_share_a_line() -> None:
+    steps = [
+        route("a", "not tried", "'x' took it"),
+        route("b", "taken", "it matches"),
+        route("c", "not tried", "route 'b': it took it"),
+        route("d", "not tried", "route 'b': it took it"),
+    ]
+    with serving({"POST /explain": answer({**TOLD, "steps": steps, "next": None})}) as server:
+        told = tocsin("explain", "Busy", url=server.url)
+    assert [line.partition("  ")[2] for line in told.out.splitlines()[2:]] == [
+        "route       route 'a' not tried: 'x' took it",
+        "route       route 'b' taken: it matches",
+        "route       routes 'c', 'd' not tried: route 'b': it took it",
     ]
 
 
