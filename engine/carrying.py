@@ -7,7 +7,7 @@ of one that fires, and nowhere else, so a flush that has neither costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import assert_never
@@ -29,6 +29,8 @@ from rules.routing import IMPLICIT
 
 Reached = Callable[[str], Mapping[Target, Terms]]
 """Whom a route reaches now, by its id."""
+Tellers = Mapping[Target, Mapping[int, Sequence[int]]]
+"""The groups that ever told an addressee anything, by the alerts that are or were in them."""
 Standings = Mapping[int, Mapping[Target, Standing]]
 """What addressees were told, by group."""
 
@@ -60,6 +62,10 @@ class _Point:
     target: Target
 
 
+_Gap = tuple[int, Target, Set[int]]
+"""A group, an addressee and the members of which it told this one nothing."""
+
+
 def carry(
     connection: Connection,
     voices: Sequence[Voice],
@@ -71,30 +77,38 @@ def carry(
 ) -> Carried:
     """Let these groups take over what others told of their alerts, and find what is apart."""
     carryable = _Carryable(definitions, reached)
-    unheard = [point for voice in voices for point in carryable.unheard(voice, standings[voice.id])]
+    gaps = [gap for voice in voices for gap in carryable.gaps(voice, standings[voice.id])]
     orphaned = [point for voice in voices for point in carryable.orphaned(voice, standings[voice.id])]
-    moved = moving.in_several(connection, {point.alert_id for point in unheard}) if unheard else set()
-    unheard = [point for point in unheard if point.alert_id in moved]
+    lacking = set(chain.from_iterable(numbers for _, _, numbers in gaps))
+    tellers = moving.tellers(connection, lacking.union(point.alert_id for point in orphaned))
+    unheard = [point for gap in gaps for point in _unheard(gap, tellers)]
     if not unheard and not orphaned:
         return Carried(standings=standings, apart={})
-    concerned = {point.alert_id for point in (*unheard, *orphaned)}
     ways = _Ways(
         alerts={number: alert for voice in voices for number, alert in voice.alerts.items()},
-        memberships=moving.memberships(connection, concerned),
+        memberships=moving.memberships(connection, {point.alert_id for point in (*unheard, *orphaned)}),
         reached=reached,
         definitions=definitions,
         external=external,
     )
-    lookup = _look_up(connection, concerned, {voice.id for voice in voices}, ways)
+    lookup = _look_up(connection, tellers, {voice.id for voice in voices}, ways)
     left = lookup.left(sorted(unheard))
     fates = lookup.fates(sorted(orphaned))
     return Carried(standings=_saved(connection, lookup, standings), apart=_apart(left, fates))
 
 
-def _look_up(connection: Connection, alert_ids: Collection[int], flushed: set[int], ways: _Ways) -> _Lookup:
+def _unheard(gap: _Gap, tellers: Tellers) -> Iterator[_Point]:
+    """What of a gap another group may have filled."""
+    group_id, target, numbers = gap
+    among = tellers.get(target, {})
+    for number in numbers & among.keys():
+        if among[number] != [group_id]:
+            yield _Point(number, group_id, target)
+
+
+def _look_up(connection: Connection, tellers: Tellers, flushed: set[int], ways: _Ways) -> _Lookup:
     """All that any group has told of these alerts; what is on its way is read first, so that no word is older than that."""
-    tellers = moving.tellers(connection, alert_ids)
-    every = flushed | set(chain.from_iterable(tellers.values()))
+    every = flushed.union(*(numbers for among in tellers.values() for numbers in among.values()))
     writable = flushed | moving.lock_free(connection, every - flushed)
     waiting = outbox.awaited(connection, every)
     busy = flushed | moving.busy(connection, every - flushed)
@@ -147,13 +161,13 @@ class _Carryable:
     definitions: Definitions
     reached: Reached
 
-    def unheard(self, voice: Voice, standings: Mapping[Target, Standing]) -> Iterator[_Point]:
-        """Members of which an addressee has heard nothing from the group."""
+    def gaps(self, voice: Voice, standings: Mapping[Target, Standing]) -> Iterator[_Gap]:
+        """The members of which an addressee has heard nothing from the group."""
         for target in self.reached(voice.route_id):
             known = standings.get(target)
-            numbers = set(voice.members) if known is None else voice.members - known.decided.firing
+            numbers = voice.members if known is None else voice.members - known.decided.firing
             if numbers and not self._is_keyed(target):
-                yield from (_Point(number, voice.id, target) for number in numbers)
+                yield voice.id, target, numbers
 
     def orphaned(self, voice: Voice, standings: Mapping[Target, Standing]) -> Iterator[_Point]:
         """What the group told of and speaks for no more, as far as it fires: the end of all else is no matter of others."""
@@ -216,10 +230,10 @@ class _Ways:
 
 @dataclass(slots=True, kw_only=True)
 class _Lookup:
-    """One look at what all groups have told of some alerts: `tellers` by alert and addressee, and the words of each."""
+    """One look at what all groups have told of some alerts: who may have told, and what."""
 
     ways: _Ways
-    tellers: Mapping[tuple[int, Target], Sequence[int]]
+    tellers: Tellers
     words: dict[tuple[int, Target], Word]
     reasons: Mapping[tuple[int, Target], str]
     writable: set[int]
@@ -275,7 +289,7 @@ class _Lookup:
 
     def _tellers(self, point: _Point, *, speaking: bool) -> list[int]:
         """The other groups that ever told this addressee anything and have, or had, the alert."""
-        tellers = self.tellers.get((point.alert_id, point.target), ())
+        tellers = self.tellers.get(point.target, {}).get(point.alert_id, ())
         others = (number for number in tellers if number != point.group_id)
         return [number for number in others if self.ways.speaks(number, point) is speaking]
 

@@ -51,6 +51,6 @@ def _entry(group: Group, at: datetime, target: Target, decision: Decision, went_
         reason=decision.reason.value,
         subject_type=Subject.GROUP,
         subject_id=str(group.id),
-        alert_ids=sorted(decision.firing | decision.resolved) or sorted(decision.told.firing),
+        alert_ids=sorted(decision.firing | decision.resolved) or sorted(decision.told.firing | decision.elsewhere),
         detail=detail,
     )

@@ -103,6 +103,7 @@ def decide_apart(told: Told, standing: Standing, terms: Terms, now: datetime, ap
         moved=standing.moved - apart.held,
     )
     decision = decide(replace(told, firing=told.firing - aside), rest, terms, now)
+    decision = replace(decision, elsewhere=apart.left)
     if decision.reason.sends:
         firing = decision.firing | (aside & apart.kept)
         return replace(decision, told=_holding(decision.told, aside, decision.told.at), firing=firing)

@@ -90,12 +90,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Whether to tell and why, which alerts the message holds, and what counts as told from then on."""
+    """Whether to tell and why, which alerts the message holds, and what counts as told from then on.
+
+    `elsewhere` are alerts of the group of which another one tells the channel still (engine/core/carrying.py).
+    """
 
     reason: Reason
     told: Told
     firing: frozenset[int] = field(default=frozenset())
     resolved: frozenset[int] = field(default=frozenset())
+    elsewhere: frozenset[int] = field(default=frozenset())
 
 
 def decide(told: Told, standing: Standing, terms: Terms, now: datetime) -> Decision:

@@ -79,37 +79,21 @@ def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int,
     return found
 
 
-def in_several(connection: Connection, alert_ids: Collection[int]) -> set[int]:
-    """Those of these alerts that are or were in more groups than one."""
-    found: set[int] = set()
-    ids = sorted(alert_ids)
-    for start in range(0, len(ids), BATCH):
-        query = (
-            select(group_members.c.alert_id)
-            .where(group_members.c.alert_id.in_(ids[start : start + BATCH]))
-            .group_by(group_members.c.alert_id)
-            .having(func.min(group_members.c.group_id) != func.max(group_members.c.group_id))
-        )
-        found |= set(connection.execute(query).scalars())
-    return found
-
-
-def tellers(connection: Connection, alert_ids: Collection[int]) -> dict[tuple[int, Target], list[int]]:
-    """The groups that these alerts are or were in and that ever told an addressee anything, by alert and addressee."""
-    found: dict[tuple[int, Target], list[int]] = {}
+def tellers(connection: Connection, alert_ids: Collection[int]) -> dict[Target, dict[int, list[int]]]:
+    """The groups that these alerts are or were in and that ever told somebody anything: addressee → alert → groups."""
+    found: dict[Target, dict[int, list[int]]] = {}
     ids = sorted(alert_ids)
     for start in range(0, len(ids), BATCH):
         query = (
             select(
-                group_members.c.alert_id, group_channels.c.channel, group_channels.c.recipient, group_members.c.group_id
+                group_channels.c.channel, group_channels.c.recipient, group_members.c.alert_id, group_members.c.group_id
             )
             .join(group_channels, group_channels.c.group_id == group_members.c.group_id)
             .where(group_members.c.alert_id.in_(ids[start : start + BATCH]))
             .distinct()
-            .order_by(group_members.c.group_id)
         )
-        for alert_id, channel, recipient, group_id in connection.execute(query):
-            found.setdefault((alert_id, Target(channel, recipient)), []).append(group_id)
+        for channel, recipient, alert_id, group_id in connection.execute(query):
+            found.setdefault(Target(channel, recipient), {}).setdefault(alert_id, []).append(group_id)
     return found
 
 

@@ -20,6 +20,7 @@ NOTIFYING: Final = "engine/core/notifying.py"
 FLUSH: Final = "engine/core/flush.py"
 GROUPING: Final = "engine/core/grouping.py"
 MUTING: Final = "engine/core/muting.py"
+CARRYING: Final = "engine/core/carrying.py"
 
 BREAKS: Final = (
     Break(
@@ -149,6 +150,72 @@ BREAKS: Final = (
         "engine/core/moving.py",
         "return Told(firing=told.firing | {alert_id}, resolved",
         "return Told(firing=told.firing, resolved",
+    ),
+    Break(
+        "who speaks for an alert now tells it again",
+        CARRYING,
+        "return Turn.LEAVE if own.waits else Turn.TAKE_OVER",
+        "return Turn.LEAVE if own.waits else Turn.TELL",
+    ),
+    Break(
+        "a message on its way is not waited for",
+        CARRYING,
+        "    if any(one.waits for one in known):\n",
+        "    if not known:\n",
+    ),
+    Break(
+        "what arrives makes a group forget what it took over",
+        CARRYING,
+        "return Turn.LEAVE if own.waits else Turn.TAKE_OVER",
+        "return Turn.TAKE_OVER",
+    ),
+    Break(
+        "an end is told again by the new group",
+        CARRYING,
+        "return Turn.LEAVE if over else Turn.TELL",
+        "return Turn.TELL",
+    ),
+    Break(
+        "a channel that wants no ends forgets at an edit",
+        CARRYING,
+        "return Fate.REMEMBER if arrived and not wants_ends else Fate.END",
+        "return Fate.END",
+    ),
+    Break(
+        "what is remembered need not have arrived",
+        CARRYING,
+        "return Fate.REMEMBER if arrived and not wants_ends else Fate.END",
+        "return Fate.END if wants_ends else Fate.REMEMBER",
+    ),
+    Break(
+        "the old group tells an end before the new one takes over",
+        CARRYING,
+        "        return Fate.KEEP\n",
+        "        return Fate.END\n",
+    ),
+    Break(
+        "what is kept is left out of the message that takes the place of the last",
+        CARRYING,
+        "firing = decision.firing | (aside & apart.kept)",
+        "firing = decision.firing",
+    ),
+    Break(
+        "an incident goes to a group with another key",
+        "engine/carrying.py",
+        "channel.kind is ChannelKind.PAGERDUTY",
+        "channel.kind is ChannelKind.LOG",
+    ),
+    Break(
+        "an edit that was not followed yet ends what goes on",
+        "engine/carrying.py",
+        "return any(point.target in self.reached(route_id) for route_id in self.routes(point.alert_id))",
+        "return any(self.speaks(number, point) for number in self.memberships[point.alert_id])",
+    ),
+    Break(
+        "a group that keeps something for another is flushed no more",
+        FLUSH,
+        "or any(one.held for one in apart.values())",
+        "",
     ),
     Break(
         "a restart ends what nobody could post",

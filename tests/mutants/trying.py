@@ -23,6 +23,7 @@ STAGES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "tests/core/test_grouping.py",
             "tests/core/test_muting.py",
             "tests/core/test_inhibiting.py",
+            "tests/core/test_carrying.py",
             "tests/core/test_moving.py",
             "tests/core/test_posting.py",
             "tests/rules/test_routing.py",

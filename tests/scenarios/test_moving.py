@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
 from engine.core.outcome import Failed, FailureReason
+from engine.core.posting import Post
+from engine.replacing import CHUNK
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.tables import alert_groups, routes
+from rules.labels import Labels
+from tests.scenarios.test_explaining import explain
 from tests.scenarios.test_firing import BREACH, HOST, rule
-from tests.scenarios.world import World
+from tests.scenarios.world import START, World
 
 OTHER = {"__name__": "errors", "host": "b"}
 
@@ -268,3 +273,43 @@ def test_who_moves_to_a_group_that_was_told_later_waits_no_longer_for_its_repeat
     repeats = [one for one in world.deliveries if one.body["notification_reason"] == "repeat interval elapsed"]
     assert [len(one.body["alerts"]) for one in repeats] == [2, 2]
     assert [600 <= one.at - due <= 640 for one, due in zip(repeats, (0, 600), strict=True)] == [True, True]
+
+
+def test_a_channel_hears_no_end_from_its_old_group_before_an_edit_was_followed_to_its_new_one(world: World) -> None:
+    world.sql("INSERT INTO channels (name, kind, url) VALUES ('chat', 'webhook', 'http://127.0.0.1:1/chat')")
+    world.sql("UPDATE routes SET group_by = '[\"alertname\"]', group_wait_seconds = 10, group_interval_seconds = 30")
+    route(world, "first", hands_on=True)
+    route(world, "second", channels=["chat"], position=1)
+    world.until(1)
+    many = [{"alertname": "Many", "host": str(host)} for host in range(CHUNK + 1)]
+    both = [
+        Post(labels=Labels(one), annotations={}, starts_at=START, ends_at=START + timedelta(hours=1)) for one in many
+    ]
+    world.service.posting.receive(both, world.clock.now())
+    world.post({"alertname": "Errors", "host": "a"}, end=3600)
+    world.until(40)
+    world.sql("UPDATE routes SET channels = '[\"chat\"]' WHERE id = 'first'")
+    world.sql("DELETE FROM routes WHERE id = 'second'")
+    route(world, "third", channels=["hook"], position=1)
+    world.clock.moment += timedelta(seconds=5)
+    world.tick()  # All groups are due, and one look is not enough to find who has to go.
+    world.until(200)
+    assert world.rows("SELECT channel, reason FROM outbox ORDER BY channel, id") == [
+        ("chat", "first notification"),
+        ("hook", "first notification"),
+        ("hook", "first notification"),
+    ]
+
+
+def test_while_a_message_is_on_its_way_the_new_group_of_an_alert_says_that_it_waits_for_that(world: World) -> None:
+    world.sql("UPDATE routes SET group_by = '[\"alertname\"]'")
+    world.outcomes["WebhookUrl"] = [Failed(reason=FailureReason.UNREACHABLE, retryable=True, detail="away")] * 8
+    rule(world)
+    world.returns(BREACH, (HOST, 12), (OTHER, 13))
+    world.until(40)
+    route(world, "a", matchers="host=a")
+    world.until(100)
+    waits = (
+        "hook is not told again: nothing is new since the message of 2026-01-01 00:00:11Z, which has not arrived yet"
+    )
+    assert [one.reason for one in explain(world).steps].count(waits) == 2
