@@ -127,11 +127,13 @@ def oldest(connection: Connection, group_id: int) -> int | None:
 
 
 def stamp(connection: Connection, group_id: int, version: int) -> None:
-    """Note that this configuration has everyone in the group where they belong."""
+    """Note that this configuration has everyone in the group who fires where they belong; who has ended may fire elsewhere."""
+    firing = select(alerts.c.id).where(alerts.c.id == group_members.c.alert_id, alerts.c.state == State.FIRING.value)
     marking = update(group_members).where(
         group_members.c.group_id == group_id,
         group_members.c.left_at.is_(None),
         group_members.c.placed_version < version,
+        firing.exists(),
     )
     connection.execute(marking.values(placed_version=version))
 

@@ -161,7 +161,7 @@ BREAKS: Final = (
         "a message on its way is not waited for",
         CARRYING,
         "    if any(one.waits for one in known):\n",
-        "    if not known:\n",
+        "    if any(one.waits and own.waits for one in known):\n",
     ),
     Break(
         "what arrives makes a group forget what it took over",
@@ -210,6 +210,12 @@ BREAKS: Final = (
         "engine/carrying.py",
         "return any(point.target in self.reached(route_id) for route_id in self.routes(point.alert_id))",
         "return any(self.speaks(number, point) for number in self.memberships[point.alert_id])",
+    ),
+    Break(
+        "who had ended when its group went elsewhere stays in it when it fires again",
+        "engine/store/moving.py",
+        "        firing.exists(),\n",
+        "",
     ),
     Break(
         "a group that keeps something for another is flushed no more",

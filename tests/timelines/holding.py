@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Final
 
 from rules.labels import Labels
@@ -103,8 +104,12 @@ def overdue(
     *,
     edited_at: float,
     failed_at: Mapping[str, float],
+    let_go: Mapping[tuple[Labels, str], float],
 ) -> list[str]:
-    """What a channel should have been told by now, the routes being edited and the channels failing for the last time then."""
+    """What a channel should have been told by now, the routes being edited and the channels failing for the last time then.
+
+    `let_go` is when an alert began to count as told without a word, which the next repeat makes good.
+    """
     wrong = []
     for (labels, channel), (stand, since) in stands.items():
         known = heard[channel]
@@ -118,7 +123,8 @@ def overdue(
             told = labels in known.firing
             # An edit of the routes may put off the first word on an alert, but no repeat.
             waited = min(stable, now - known.last[labels].at) if told else age
-            waited -= REPEAT_INTERVAL if told or stand.patient else 0
+            since_repeat = waited if told else now - let_go.get((labels, channel), -inf)
+            waited = min(waited, since_repeat - REPEAT_INTERVAL)
             if waited > _TOLD_WITHIN:
                 wrong.append(f"{channel} has been waiting to be told of {labels} for {waited:g} seconds")
     return wrong

@@ -247,7 +247,12 @@ class Timelines(RuleBasedStateMachine):
             heard.take(message)
         self.moments = moments[-1:]
         wrong = overdue(
-            self.truth.since, self.heard, self.truth.now, edited_at=self.edited_at, failed_at=self.world.failed_at
+            self.truth.since,
+            self.heard,
+            self.truth.now,
+            edited_at=self.edited_at,
+            failed_at=self.world.failed_at,
+            let_go=self.truth.let_go,
         )
         assert not wrong, wrong
         self._everything_has_a_next_step()

@@ -168,6 +168,20 @@ EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
         (Fire(alerts=ALERTS[2:3]), 10),
         (EditRoutes(tree=0), 12),
     ),
+    "an alert fires again that had ended before its group went elsewhere": (
+        (EditRoutes(tree=11), 0),
+        (Fire(alerts=(ALERTS[2], ALERTS[5])), 0),
+        (End(alerts=ALERTS[2:3]), 0),
+        (EditRoutes(tree=3), 0),
+        (Fire(alerts=ALERTS[2:3]), 12),
+    ),
+    "that the end of a mute is no news is taken back before the end of another": (
+        (EditRoutes(tree=10), 0),
+        (Quieten(matchers='host="a"', lasting=20), 0),
+        (A_FIRES, 62),
+        (Quieten(matchers='host="a"', lasting=90), 0),
+        (EditRoutes(tree=1), 151),
+    ),
     "that the end of a mute is no news is taken back": (
         (EditRoutes(tree=10), 0),
         (Quieten(matchers='host="a"', lasting=20), 0),

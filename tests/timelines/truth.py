@@ -27,8 +27,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 class Stand:
     """Where one alert stands with one channel: whether it fires, is routed there, and is muted on every way there.
 
-    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`). An edit that takes
-    this back lets nobody hear sooner of what was let go before: an edit is no news.
+    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`).
     """
 
     firing: bool
@@ -54,6 +53,9 @@ class Truth:
     now: float = 0.0
     since: dict[tuple[Labels, str], tuple[Stand, float]] = field(default_factory=dict)
     """How each alert stands with each channel, and since when it has stood so."""
+    let_go: dict[tuple[Labels, str], float] = field(default_factory=dict)
+    """When an alert was first free to be told and its channel patient. It counts as told from there until it ends: an edit that
+    takes `never` back is no news, nor is the end of another mute."""
 
     @property
     def moment(self) -> datetime:
@@ -88,8 +90,12 @@ class Truth:
             for channel in channels:
                 stand = self.stand(labels, channel)
                 known = self.since.get((labels, channel))
-                if known is None or known[0] not in (stand, replace(stand, patient=True)):
+                if known is None or known[0] != stand:
                     self.since[labels, channel] = stand, self.now
+                if not stand.firing:
+                    self.let_go.pop((labels, channel), None)
+                elif stand.routed and stand.patient and not stand.muted:
+                    self.let_go.setdefault((labels, channel), self.now)
 
     def stand(self, labels: Labels, channel: str) -> Stand:
         """Where the alert stands with the channel now."""
