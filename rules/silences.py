@@ -87,7 +87,9 @@ class Silence:
 
 
 def check(silence: Silence) -> None:
-    """Refuse what Alertmanager refuses: no matcher, only matchers that match an absent label, an end not after the start.
+    """Refuse what Alertmanager refuses: no matcher, none that wants some text, an end not after the start.
+
+    To it a matcher that leaves something out (`team!="db"`) does want some text; here it does with `force` only.
 
     Raises SilenceError naming the field and the fix.
     """
@@ -101,13 +103,13 @@ def _check_matchers(silence: Silence) -> None:
     if not silence.matchers:
         raise SilenceError("a silence needs at least one matcher", field="matchers")
     texts = ", ".join(map(str, silence.matchers))
-    if all(matcher.matches({}) for matcher in silence.matchers):
+    if all(map(_takes_what_is_absent, silence.matchers)):
         message = (
             f"{texts} also matches alerts without that label, so it would silence nearly everything; "
             "add a matcher such as alertname=…"
         )
         raise SilenceError(message, field="matchers")
-    if not silence.force and all(map(_is_broad, silence.matchers)):
+    if not silence.force and all(_is_broad(one) or _takes_what_is_absent(one) for one in silence.matchers):
         message = (
             f"{texts} only leaves some alerts out, so it would silence nearly everything; "
             "add a matcher such as alertname=…, or set force when that is meant"
@@ -166,6 +168,11 @@ def holding(
 def covering(silences: Iterable[Silence], labels: Mapping[str, str]) -> tuple[Silence, ...]:
     """Those of the silences that cover these labels, in the order given; time plays no part here."""
     return tuple(silence for silence in silences if silence.covers(labels))
+
+
+def _takes_what_is_absent(matcher: Matcher) -> bool:
+    """Whether it names what it takes, and takes the empty text too. Source: A:silence/silence.go matchesEmpty."""
+    return matcher.operator in (Operator.EQUAL, Operator.REGEX) and matcher.matches({})
 
 
 def _is_broad(matcher: Matcher) -> bool:
