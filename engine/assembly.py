@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+import structlog
 
 from engine import fallback
 from engine.addressing import Addressing, Deliver
@@ -116,7 +118,7 @@ def parts(settings: Settings, doors: Doors) -> Parts:
         doors=doors,
         deliver=way_out,
         database=database,
-        feed=DefinitionFeed(now=database.now),
+        feed=DefinitionFeed(now=database.now, told=_tell_of_problems),
         metrics=metrics,
         rota=_rota(settings, database),
         querying=Querying(
@@ -317,3 +319,12 @@ def trials(parts: Parts) -> Trials:
         query_offset=parts.settings.query_offset,
         external=parts.settings.external_labels,
     )
+
+
+def _tell_of_problems(new: Collection[str], over: Collection[str]) -> None:
+    """Say in the log which rows are not in force as they stand, once, and when they are again."""
+    log = structlog.get_logger("tocsin.definitions")
+    for problem in new:
+        log.warning("a definition is not in force as it stands", problem=problem)
+    for problem in over:
+        log.info("a definition is mended", problem=problem)

@@ -96,6 +96,7 @@ def _state(
 ) -> Iterator[Line]:
     yield from _processes(connection, now, is_alone=is_alone)
     yield _rules(connection, definitions)
+    yield from _problems(definitions)
     yield _audit(connection, settings, definitions, now)
     yield Line(what="outbox", verdict=Verdict.OK, detail=f"{outbox.pending(connection)} messages wait")
 
@@ -128,6 +129,15 @@ def _rules(connection: Connection, definitions: Definitions) -> Line:
     ill = by_health.get(Health.ERR, 0) + by_health.get(Health.QUARANTINED, 0)
     detail = f"{len(definitions.rules)} rules ({counted or 'none evaluated yet'}), {problems} problems"
     return Line(what="definitions", verdict=Verdict.NOTE if ill or problems else Verdict.OK, detail=detail)
+
+
+def _problems(definitions: Definitions) -> Iterator[Line]:
+    """Each row that is not in force as it stands."""
+    refused = ((f"alert_rules {name!r}", found) for name, found in sorted(definitions.quarantined.items()))
+    quarantined = (f"{rule}: {problem.field}: {problem.message}" for rule, found in refused for problem in found)
+    for said in (*quarantined, *definitions.problems):
+        what, _, detail = said.partition(": ")
+        yield Line(what=what, verdict=Verdict.NOTE, detail=detail)
 
 
 def _audit(connection: Connection, settings: Settings, definitions: Definitions, now: datetime) -> Line:

@@ -139,7 +139,8 @@ def build(routes: Iterable[Route]) -> Tree:
     circling = sorted(by_id.keys() - policies.keys())
     if circling:
         message = (
-            f"no alert reaches the routes {', '.join(circling)}: their parents go round in a circle, not up to 'root'"
+            f"no alert reaches the routes {', '.join(circling)}: their parents go round in a circle, not up to 'root';"
+            f" give one of them another parent_id, such as 'root'"
         )
         raise RouteError(message, field="parent_id")
     return Tree(node, policies)

@@ -10,7 +10,7 @@ import ipaddress
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -58,8 +58,15 @@ class Connection:
         """What stands at the path below /api/v1."""
         return self.call("GET", path, parameters=parameters, within=within).body
 
-    def items(self, path: str, parameters: Parameters = (), *, limit: int | None = None) -> Iterator[Fields]:
-        """The objects of a list, page after page to its end, at most `limit`."""
+    def items(
+        self,
+        path: str,
+        parameters: Parameters = (),
+        *,
+        limit: int | None = None,
+        warn: Callable[[str], None] = lambda _problem: None,
+    ) -> Iterator[Fields]:
+        """The objects of a list, page after page to its end, at most `limit`; `warn` hears each problem of the last page."""
         left = limit
         cursor: str | None = None
         while left is None or left > 0:
@@ -69,7 +76,9 @@ class Connection:
             yield from page["items"]
             left = None if left is None else left - len(page["items"])
             before, cursor = cursor, page.get("next_cursor")
-            if cursor is None:
+            if cursor is None or left == 0:
+                for problem in page.get("problems") or ():
+                    warn(str(problem))
                 return
             if cursor == before:
                 raise UnreachableError(f"{self.url} answers the same page again and again: is it a Tocsin?")

@@ -67,9 +67,9 @@ def show_all(
 ) -> None:
     """The list at the path, in the noun's columns."""
     from api.commands.connection import connect
-    from api.commands.output import show_list
+    from api.commands.output import show_list, warn
 
-    items = connect(url).items(path, parameters, limit=limit)
+    items = connect(url).items(path, parameters, limit=limit, warn=warn)
     show_list(items, noun.columns, output, nothing=f"no {noun.plural}")
 
 

@@ -60,6 +60,13 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def warn(problem: str) -> None:
+    """A remark that something is wrong, in the server's words."""
+    from api.commands.words import printable
+
+    note(f"warning: {printable(problem)}")
+
+
 def show(value: Any, output: Format, people: Callable[[], None]) -> None:
     """The answer as one document, or as `people` says it."""
     match output:

@@ -10,7 +10,7 @@ import typer
 from api.commands import matching, options, words
 from api.commands.definitions import apply_files, commands
 from api.commands.nouns import ROUTE, Column, Fields, Fit
-from api.commands.output import Format, say, show, show_list
+from api.commands.output import Format, say, show, show_list, warn
 
 TRIED = (
     Column(title="TRIED", read=lambda step, _: "  " * int(step.get("depth") or 0) + words.plain(step.get("route_id"))),
@@ -70,7 +70,7 @@ def show_tree(output: options.Output = Format.TABLE, url: options.Url = None) ->
     """The tree of routes, drawn as amtool draws it."""
     from api.commands.connection import connect
 
-    routes = list(connect(url).items(ROUTE.path))
+    routes = list(connect(url).items(ROUTE.path, warn=warn))
     show(routes, output, lambda: say("\n".join(["Routing tree:", *drawn(routes)])))
 
 
@@ -91,6 +91,8 @@ def try_labels(
         show_list(answer["policies"], TAKEN, Format.TABLE, nothing="no route takes it")
         for line in quiet(answer["policies"]):
             say(line)
+        for problem in answer.get("problems") or ():
+            warn(str(problem))
 
     show(answer, output, people)
 

@@ -10,7 +10,7 @@ import typer
 
 from api.commands import definitions, matching, options, words
 from api.commands.nouns import ALERT, SILENCE, Fields
-from api.commands.output import Format, note, say, show, show_list
+from api.commands.output import Format, note, say, show, show_list, warn
 
 app = typer.Typer()
 
@@ -59,7 +59,7 @@ def list_all(
     from api.commands.connection import connect
 
     wanted = [state.value for state in states or (State.PENDING, State.ACTIVE)]
-    found = (one for one in connect(url).items(SILENCE.path) if one.get("state") in wanted)
+    found = (one for one in connect(url).items(SILENCE.path, warn=warn) if one.get("state") in wanted)
     show_list(islice(found, limit), SILENCE.columns, output, nothing=f"no silences that are {' or '.join(wanted)}")
 
 

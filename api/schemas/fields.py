@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     JsonValue,
     PlainSerializer,
     ValidationError,
@@ -94,6 +95,12 @@ class Page(Output, Generic[T]):
     model_config = ConfigDict(json_schema_extra=_page_example)
     items: list[T]
     next_cursor: str | None = None
+
+
+class DeclaredPage(Page[T]):
+    """One page of what people declare; `problems` are those of all its rows, also of what cannot be read and is on no page."""
+
+    problems: list[str] = Field(default_factory=list)
 
 
 def field_names(model: type[BaseModel]) -> Iterator[str]:

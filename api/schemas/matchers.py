@@ -1,4 +1,4 @@
-"""Matchers on the wire: a list of comparisons, or Alertmanager's text."""
+"""Matchers on the wire: a list of comparisons, each an object or Alertmanager's text, or one such text for all."""
 
 from __future__ import annotations
 
@@ -33,9 +33,16 @@ class MatcherField(Input):
 
 
 def _from_text(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return [{"name": m.name, "operator": m.operator, "value": m.value} for m in parse_matchers(value)]
+    """The list, with each text in it, or the one text there is, as the matchers it means."""
+    if isinstance(value, str):
+        return [{"name": m.name, "operator": m.operator, "value": m.value} for m in parse_matchers(value)]
+    if isinstance(value, list) and any(isinstance(one, str) for one in value):
+        return [matcher for one in value for matcher in _listed(_from_text(one))]
+    return value
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
 
 
 Matchers = Annotated[
@@ -48,13 +55,18 @@ Matchers = Annotated[
                 {
                     "type": "array",
                     "items": {
-                        "type": "object",
-                        "required": ["name", "value"],
-                        "properties": {
-                            "name": {"type": "string"},
-                            "value": {"type": "string"},
-                            "operator": {"enum": [operator.value for operator in Operator], "default": "="},
-                        },
+                        "anyOf": [
+                            {
+                                "type": "object",
+                                "required": ["name", "value"],
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "value": {"type": "string"},
+                                    "operator": {"enum": [operator.value for operator in Operator], "default": "="},
+                                },
+                            },
+                            {"type": "string", "examples": ['team="db"']},
+                        ],
                     },
                 },
             ]

@@ -183,7 +183,8 @@ class StepOut(Output):
 class RoutedOut(Output):
     """Which routes take an alert with these labels, and how each route that was come to decided.
 
-    `configuration` is the number of the one in force, 0 for a moment after an edit.
+    `configuration` is the number of the one in force, 0 for a moment after an edit; `problems` say what of the routes as they
+    are declared is not in force.
     """
 
     model_config = example(
@@ -205,6 +206,7 @@ class RoutedOut(Output):
                 }
             ],
             "configuration": 7,
+            "problems": [],
             "tried": [
                 {
                     "route_id": "root",
@@ -219,6 +221,7 @@ class RoutedOut(Output):
     policies: list[PolicyOut]
     tried: list[StepOut]
     configuration: int
+    problems: list[str] = Field(default_factory=list)
 
 
 def described(route: Route) -> RouteOut:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
 
 from api.backend import Backend
-from api.schemas.fields import Page, T
+from api.schemas.fields import DeclaredPage, Page, T
 from engine.store.api_keys import Scope
 
 
@@ -52,5 +53,13 @@ Cursor = Annotated[str | None, Query(max_length=1000, description="next_cursor o
 
 def page(items: list[T], limit: int, cursors: list[str]) -> Page[T]:
     """One page of at most `limit` items; one item more was asked for, and tells whether there is a next page."""
-    more = len(items) > limit
-    return Page(items=items[:limit], next_cursor=cursors[limit - 1] if more else None)
+    return Page(items=items[:limit], next_cursor=_next(limit, cursors))
+
+
+def declared(items: list[T], limit: int, cursors: list[str], problems: Sequence[str]) -> DeclaredPage[T]:
+    """The same of what people declare, with what keeps rows of its table from being in force as they stand."""
+    return DeclaredPage(items=items[:limit], next_cursor=_next(limit, cursors), problems=list(problems))
+
+
+def _next(limit: int, cursors: list[str]) -> str | None:
+    return cursors[limit - 1] if len(cursors) > limit else None

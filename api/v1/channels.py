@@ -11,10 +11,10 @@ from api.backend import Backend, Definitions
 from api.problems import not_found
 from api.schemas import channels as schema
 from api.schemas.channels import ChannelIn, ChannelOut, DeliveryOut, PreviewIn, PreviewOut
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.rules import Key
 from api.v1 import edits
-from api.v1.calls import Cursor, Limit, Service, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Writing, declared
 from api.v1.edits import DryRun, Edit, Noun
 from engine import message_preview
 from engine.core.alert import Alert, State
@@ -38,14 +38,15 @@ CHANNELS: Final[Noun[Channel]] = Noun(
 
 
 @router.get("")
-def list_channels(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[ChannelOut]:
+def list_channels(service: Service, limit: Limit = 100, cursor: Cursor = None) -> DeclaredPage[ChannelOut]:
     """All channels by name, with their status."""
     with service.database.read() as connection:
+        problems = service.feed.refresh(connection).problems_of("channels")
         channels = store.page(connection, after=cursor, limit=limit + 1)
         states = channel_state.all_states(connection)
     environment = service.settings.environment
     items = [schema.described(channel, states.get(channel.name), environment) for channel in channels]
-    return page(items, limit, [channel.name for channel in channels])
+    return declared(items, limit, [channel.name for channel in channels], problems)
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[ChannelOut]}})

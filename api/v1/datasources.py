@@ -7,10 +7,10 @@ from fastapi import APIRouter, Response
 from api.backend import Backend
 from api.schemas import datasources as schema
 from api.schemas.datasources import DatasourceIn, DatasourceOut
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.rules import Key
 from api.v1 import edits
-from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Write, Writing, declared
 from api.v1.edits import DryRun, Edit, Noun
 from engine.delivery import custody
 from engine.store import datasources as store
@@ -33,12 +33,13 @@ def _noun(service: Backend) -> Noun[Datasource]:
 
 
 @router.get("")
-def list_datasources(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[DatasourceOut]:
+def list_datasources(service: Service, limit: Limit = 100, cursor: Cursor = None) -> DeclaredPage[DatasourceOut]:
     """All datasources by name, with their status."""
     with service.database.read() as connection:
+        problems = service.feed.refresh(connection).problems_of("datasources")
         datasources = store.page(connection, after=cursor, limit=limit + 1)
     items = [_described(service, datasource) for datasource in datasources]
-    return page(items, limit, [datasource.name for datasource in datasources])
+    return declared(items, limit, [datasource.name for datasource in datasources], problems)
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[DatasourceOut]}})

@@ -8,11 +8,11 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from api.schemas import inhibit_rules as schema
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.inhibit_rules import InhibitRuleIn, InhibitRuleOut
 from api.schemas.rules import Key
 from api.v1 import edits
-from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Write, Writing, declared
 from api.v1.edits import DryRun, Edit, Noun
 from engine.store import inhibit_rules as store
 from engine.store.door import Connection
@@ -27,11 +27,12 @@ INHIBIT_RULES: Final[Noun[InhibitRule]] = Noun(
 
 
 @router.get("")
-def list_inhibit_rules(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[InhibitRuleOut]:
+def list_inhibit_rules(service: Service, limit: Limit = 100, cursor: Cursor = None) -> DeclaredPage[InhibitRuleOut]:
     """All inhibit rules by id."""
     with service.database.read() as connection:
+        problems = service.feed.refresh(connection).problems_of("inhibit_rules")
         found = store.page(connection, after=cursor, limit=limit + 1)
-    return page([schema.described(rule) for rule in found], limit, [rule.id for rule in found])
+    return declared([schema.described(rule) for rule in found], limit, [rule.id for rule in found], problems)
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[InhibitRuleOut]}})

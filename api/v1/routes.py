@@ -10,11 +10,11 @@ from fastapi import APIRouter, Response
 
 from api.problems import conflict
 from api.schemas import routes as schema
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.routes import LabelsIn, PolicyOut, RoutedOut, RouteIn, RouteOut, StepOut, TreeIn, TreeOut
 from api.schemas.rules import Key
 from api.v1 import edits, route_tree
-from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Write, Writing, declared
 from api.v1.edits import DryRun, Edit
 from api.v1.route_tree import ROUTES
 from engine.store import route_tree as routes
@@ -29,12 +29,15 @@ router = APIRouter(prefix="/api/v1/routes", tags=["routes"])
 
 
 @router.get("")
-def list_routes(service: Service, response: Response, limit: Limit = 100, cursor: Cursor = None) -> Page[RouteOut]:
+def list_routes(
+    service: Service, response: Response, limit: Limit = 100, cursor: Cursor = None
+) -> DeclaredPage[RouteOut]:
     """All routes by id. The ETag is that of the whole tree, for a `PUT` of it."""
     with service.database.read() as connection:
+        problems = service.feed.refresh(connection).problems_of("routes")
         routes = store.page(connection, after=cursor, limit=limit + 1)
         response.headers["ETag"] = route_tree.etag(connection)
-    return page([schema.described(route) for route in routes], limit, [route.id for route in routes])
+    return declared([schema.described(route) for route in routes], limit, [route.id for route in routes], problems)
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[RouteOut]}})
@@ -82,11 +85,12 @@ def delete_route(route_id: str, write: Writing) -> DryRun[RouteOut] | Response:
 def test_routes(body: LabelsIn, service: Service) -> RoutedOut:
     """Which routes an alert with these labels takes, in the tree now in force. A rule that names channels takes none."""
     with service.database.read() as connection:
-        tree = service.feed.refresh(connection).tree
+        definitions = service.feed.refresh(connection)
+    tree, problems = definitions.tree, list(definitions.problems_of("routes"))
     labels = Labels(body.labels)
     policies = [PolicyOut.of(policy, labels) for policy in tree.match(labels)]
     tried = [StepOut.of(step) for step in routing.trace(tree, labels)]
-    return RoutedOut(policies=policies, tried=tried, configuration=tree.version)
+    return RoutedOut(policies=policies, tried=tried, configuration=tree.version, problems=problems)
 
 
 def _planned(write: Write, body: RouteIn, route_id: str, *, must: bool | None = None) -> Edit[Route]:

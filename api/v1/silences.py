@@ -13,11 +13,11 @@ from fastapi import APIRouter, Response
 
 from api.problems import conflict
 from api.schemas import silences as schema
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.rules import Key
 from api.schemas.silences import PreviewOut, SilenceIn, SilenceOut
 from api.v1 import edits
-from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Write, Writing, declared
 from api.v1.edits import DryRun, Edit, Noun, Operation
 from engine.core.alert import Alert, State
 from engine.core.external import POSTED, sent_out
@@ -43,14 +43,16 @@ _ALL: Final = 2**31 - 1
 @router.get("")
 def list_silences(
     service: Service, *, state: SilenceState | None = None, limit: Limit = 100, cursor: Cursor = None
-) -> Page[SilenceOut]:
+) -> DeclaredPage[SilenceOut]:
     """All silences by id, or those in one state, each with the number of active alerts it covers now."""
     with service.database.read() as connection:
-        now, intervals = service.database.now(connection), service.feed.refresh(connection).time_intervals
+        definitions = service.feed.refresh(connection)
+        now, intervals = service.database.now(connection), definitions.time_intervals
+        problems = definitions.problems_of("silences")
         only = None if state is None else Standing(state=state, now=now, intervals=intervals)
         silences = store.page(connection, after=cursor, limit=limit + 1, only=only)
         items = _described(service, connection, silences)
-    return page(items, limit, [silence.id for silence in silences])
+    return declared(items, limit, [silence.id for silence in silences], problems)
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[SilenceOut]}})

@@ -8,11 +8,11 @@ from typing import Final
 from fastapi import APIRouter, Response
 
 from api.schemas import time_intervals as schema
-from api.schemas.fields import Page
+from api.schemas.fields import DeclaredPage
 from api.schemas.rules import Key
 from api.schemas.time_intervals import TimeIntervalIn, TimeIntervalOut
 from api.v1 import edits
-from api.v1.calls import Cursor, Limit, Service, Write, Writing, page
+from api.v1.calls import Cursor, Limit, Service, Write, Writing, declared
 from api.v1.edits import DryRun, Edit, Noun
 from engine.store import route_tree, silences
 from engine.store import time_intervals as store
@@ -28,11 +28,14 @@ TIME_INTERVALS: Final[Noun[TimeInterval]] = Noun(
 
 
 @router.get("")
-def list_time_intervals(service: Service, limit: Limit = 100, cursor: Cursor = None) -> Page[TimeIntervalOut]:
+def list_time_intervals(service: Service, limit: Limit = 100, cursor: Cursor = None) -> DeclaredPage[TimeIntervalOut]:
     """All time intervals by name."""
     with service.database.read() as connection:
+        problems = service.feed.refresh(connection).problems_of("time_intervals")
         found = store.page(connection, after=cursor, limit=limit + 1)
-    return page([schema.described(interval) for interval in found], limit, [interval.name for interval in found])
+    return declared(
+        [schema.described(interval) for interval in found], limit, [interval.name for interval in found], problems
+    )
 
 
 @router.post("", status_code=201, responses={200: {"model": DryRun[TimeIntervalOut]}})

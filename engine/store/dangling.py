@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from typing import Final
 
 from rules.reach_problems import unknown
 from rules.routing import Route
@@ -10,12 +11,14 @@ from rules.rule import Rule
 from rules.silences import Silence
 from rules.thresholds import Threshold
 
+MISSING: Final = "which does not exist; declare it, or name another"
+
 
 def of_rules(rules: Iterable[Rule], channels: Container[str]) -> Iterator[str]:
     """The channels that rules name and nobody declared."""
     for rule in sorted(rules, key=lambda rule: rule.id):
         for name in unknown(rule.notification_channels, channels):
-            yield f"alert_rules {rule.id!r}: notification_channels names the channel {name!r}, which does not exist"
+            yield f"alert_rules {rule.id!r}: notification_channels names the channel {name!r}, {MISSING}"
 
 
 def of_thresholds(rows: Iterable[Threshold], rules: Container[str]) -> Iterator[str]:
@@ -35,7 +38,7 @@ def of_routes(routes: Iterable[Route], channels: Container[str], intervals: Cont
         ):
             for name in dict.fromkeys(names):
                 if name not in known:
-                    yield f"routes {route.id!r}: {column} names the {noun} {name!r}, which does not exist"
+                    yield f"routes {route.id!r}: {column} names the {noun} {name!r}, {MISSING}"
 
 
 def of_silences(silences: Iterable[Silence], intervals: Container[str]) -> Iterator[str]:
@@ -43,4 +46,4 @@ def of_silences(silences: Iterable[Silence], intervals: Container[str]) -> Itera
     for silence in silences:
         for name in dict.fromkeys(silence.time_intervals):
             if name not in intervals:
-                yield f"silences {silence.id!r}: time_intervals names the time interval {name!r}, which does not exist"
+                yield f"silences {silence.id!r}: time_intervals names the time interval {name!r}, {MISSING}"

@@ -10,7 +10,7 @@ previous one in force, other rows are skipped.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import chain, cycle, groupby
@@ -72,6 +72,10 @@ class Definitions:
     problems: tuple[str, ...]
     version: int
     declared: bool = True
+
+    def problems_of(self, table: str) -> tuple[str, ...]:
+        """Those of one table, among which are those of what its rows make together."""
+        return tuple(said for said in self.problems if said.startswith((f"{table} ", f"{table}:")))
 
     @property
     def tree(self) -> Tree:
@@ -180,11 +184,17 @@ class DefinitionFeed:
     """Follows the definition tables; one per process, shared by its threads.
 
     With `now` (as Database.now) silences that ended more than an hour ago are left out whenever silences are read; without
-    it all are kept, which is as right, since Silence.state decides, but slower where years of them are stored.
+    it all are kept, which is as right, since Silence.state decides, but slower where years of them are stored. `told` is
+    called with problems that are new, and with those that are over.
     """
 
-    def __init__(self, now: Callable[[Connection], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        now: Callable[[Connection], datetime] | None = None,
+        told: Callable[[Collection[str], Collection[str]], None] = lambda _new, _over: None,
+    ) -> None:
         self._now = now
+        self._told = told
         self._lock = threading.Lock()
         self._known: _Known | None = None
         self._turns = cycle(_EVERYTHING)
@@ -196,8 +206,7 @@ class DefinitionFeed:
         """
         with self._lock:
             known = self._load(connection) if self._known is None else self._follow(connection, self._known)
-            self._known = _settled(connection, known)
-            return self._known.definitions
+            return self._know(_settled(connection, known))
 
     def compare(self, connection: Connection) -> Definitions:
         """What is in force when one more table was compared with it, row by row, and read again where it differs.
@@ -209,8 +218,15 @@ class DefinitionFeed:
             raise RuntimeError("compare needs a view that begins with it: give it a connection that has read nothing")
         with self._lock:
             known = self._load(connection) if self._known is None else self._follow(connection, self._known)
-            self._known = self._compare(connection, known, next(self._turns))
-            return self._known.definitions
+            return self._know(self._compare(connection, known, next(self._turns)))
+
+    def _know(self, known: _Known) -> Definitions:
+        before = () if self._known is None else self._known.definitions.problems
+        self._known = known
+        if known.definitions.problems != before:
+            now = known.definitions.problems
+            self._told([one for one in now if one not in before], [one for one in before if one not in now])
+        return known.definitions
 
     def _compare(self, connection: Connection, known: _Known, table: str) -> _Known:
         touched = known.parts.differing(connection, table)

@@ -61,6 +61,8 @@ def test_a_silence_is_stored_as_it_was_asked_for(api: TestClient, database: Data
         pytest.param('{team="db", host!~"a|b"}', id="text"),
         pytest.param('team="db",host!~"a|b"', id="text without braces"),
         pytest.param([{"name": "team", "value": "db"}, {"name": "host", "value": "a|b", "operator": "!~"}], id="list"),
+        pytest.param(['team="db"', 'host!~"a|b"'], id="list of texts"),
+        pytest.param([{"name": "team", "value": "db"}, "host!~a|b"], id="list of both"),
     ],
 )
 def test_matchers_are_told_as_a_list_however_they_came(api: TestClient, matchers: object) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 
 from engine.publishing import Publishing
 from engine.store import routes, silences
+from engine.store.dangling import MISSING
 from engine.store.database import Database
 from engine.store.definitions import DefinitionFeed, Definitions
 from rules.labels import Labels
@@ -434,9 +435,9 @@ def test_a_channel_or_time_interval_that_a_route_names_and_nobody_declared_is_a_
     for found in (look(feed, database), restarted(database)):
         assert "db" in found.tree.policies
         assert [problem for problem in found.problems if problem.startswith("routes")] == [
-            "routes 'db': channels names the channel 'gone', which does not exist",
-            "routes 'db': mute_time_intervals names the time interval 'nights', which does not exist",
-            "routes 'db': active_time_intervals names the time interval 'nights', which does not exist",
+            "routes 'db': channels names the channel 'gone', which does not exist; declare it, or name another",
+            f"routes 'db': mute_time_intervals names the time interval 'nights', {MISSING}",
+            f"routes 'db': active_time_intervals names the time interval 'nights', {MISSING}",
         ]
     run(database, """INSERT INTO time_intervals (name, time_intervals) VALUES ('nights', '[{"months": ["may"]}]')""")
     run(database, "UPDATE routes SET channels = NULL WHERE id = 'db'")
