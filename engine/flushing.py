@@ -123,6 +123,7 @@ class Flushing:
                 return list(ids)
             self.resting.stand_on(definitions)
             stands = flushes.stands(connection, self.resting.among(known), now)
+            self._follow_silences(connection, stands, definitions)
             timers = self._timers(connection, stands, definitions, now)
             flushes.move_on(connection, timers)
         self.metrics.flushes.inc(len(timers))
@@ -158,6 +159,19 @@ class Flushing:
                 due = flushes.lock(connection, [group_id], now) or due
                 members = flushes.members(connection, [group_id])
             return self._flush(connection, due, members, definitions, now)
+
+    def _follow_silences(
+        self, connection: Connection, stands: Iterable[flushes.Stand], definitions: Definitions
+    ) -> None:
+        """See which of these groups silences have a part in that came, went or were edited since they came to rest."""
+        behind = self.resting.behind((stand.id for stand in stands), definitions.silences)
+        if behind:
+            known = self.muting.labels(connection, chain.from_iterable(behind.values()))
+            labels = {
+                group_id: [known[number] for number in numbers if number in known]
+                for group_id, numbers in behind.items()
+            }
+            self.resting.follow(labels, definitions.silences)
 
     def _timers(
         self, connection: Connection, stands: Sequence[flushes.Stand], definitions: Definitions, now: datetime

@@ -123,6 +123,11 @@ class Muting:
             known = ((number, self._firing[number]) for number in numbers if number in self._firing)
             return {number: self._sources.inhibitors(number, labels) for number, labels in known}
 
+    def labels(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Labels]:
+        """The labels by which these alerts are known outside."""
+        found = alert_rows.identities(connection, numbers)
+        return {number: outward(own, source, self.external) for number, (source, own) in found.items()}
+
     def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:
         """Learn what fires now, so that a flush, which keeps others from writing, finds little left to learn."""
         with self._lock:
@@ -164,12 +169,11 @@ class Muting:
         if seen == self._seen:
             return
         firing = frozenset(map(int, seen.split(","))) if seen else frozenset[int]()
-        begun = alert_rows.identities(connection, firing - self._firing.keys())
+        begun = self.labels(connection, firing - self._firing.keys())
         for number in self._firing.keys() - firing:
             del self._firing[number]
             self._sources.remove(number)
-        for number, (source, own) in begun.items():
-            labels = outward(own, source, self.external)
+        for number, labels in begun.items():
             self._firing[number] = labels
             self._sources.add(number, labels)
         self._seen = seen

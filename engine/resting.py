@@ -8,7 +8,7 @@ decide the same, and only the group's timer goes on. So it does not matter who c
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,10 +16,12 @@ from engine.bearings import Bearing
 from engine.core.flush import Target
 from engine.core.inhibiting import Inhibitor
 from engine.core.notifying import Terms, Told
+from engine.core.sieve import Sieve
 from engine.muting import Look
 from engine.store.definitions import Definitions
 from engine.store.flushes import Stand
 from rules.channels import Channel
+from rules.labels import Labels
 from rules.rule import Rule
 from rules.silences import Silence, holding
 from rules.thresholds import Threshold
@@ -32,12 +34,15 @@ MOST_KNOWN: Final = 200_000
 class Rest:
     """What a flush went by that had nothing to say.
 
-    `silences` are those that cover one of its alerts, whatever the time, and `held` those that held. `inhibited` has the rules
-    that inhibit each alert that some rule is meant for. At `until` a repeat falls due; `None` is never.
+    Of `every` silence there was, `silences` are those that cover one of its alerts, whatever the time, and `held` those that
+    held. `inhibited` has the rules that inhibit each alert that some rule is meant for. At `until` a repeat falls due; `None`
+    is never.
     """
 
     content: Hashable
     bearing: Bearing
+    numbers: tuple[int, ...]
+    every: tuple[Silence, ...]
     silences: tuple[Silence, ...]
     held: tuple[Silence, ...]
     inhibited: Mapping[int, tuple[str, ...]]
@@ -46,11 +51,10 @@ class Rest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Ground:
-    """The definitions as far as a flush goes by them. Parts that did not change are the same objects."""
+    """The definitions as far as a flush of any group goes by them. Parts that did not change are the same objects."""
 
     configuration: int
     channels: Mapping[str, Channel]
-    silences: tuple[Silence, ...]
     thresholds: Mapping[str, tuple[Threshold, ...]]
     rules: Mapping[str, Rule]
     speaking: Mapping[str, tuple[str, ...]]
@@ -59,7 +63,6 @@ class _Ground:
         return (
             self.configuration == other.configuration
             and self.channels is other.channels
-            and self.silences is other.silences
             and self.thresholds is other.thresholds
             and self.speaking == other.speaking
         )
@@ -73,7 +76,7 @@ class Resting:
     _known: dict[int, Rest] = field(default_factory=dict)
 
     def stand_on(self, definitions: Definitions) -> None:
-        """From now on these definitions are meant; what was found by others is forgotten."""
+        """From now on these definitions are meant; what was found by others is forgotten, unless only silences differ."""
         ground = _ground(definitions, self._ground)
         if self._ground is None or not ground.is_same(self._ground):
             self._known.clear()
@@ -83,9 +86,31 @@ class Resting:
         """Those of these groups that rest, as far as is known."""
         return [number for number in ids if number in self._known]
 
+    def behind(self, ids: Iterable[int], silences: tuple[Silence, ...]) -> dict[int, tuple[int, ...]]:
+        """Those of these groups that were found among other silences, with their alerts."""
+        found = ((number, self._known[number]) for number in ids if number in self._known)
+        return {number: rest.numbers for number, rest in found if rest.every is not silences}
+
+    def follow(self, labels: Mapping[int, Sequence[Labels]], silences: tuple[Silence, ...]) -> None:
+        """Forget those of these groups with an alert that one of the silences covers which are not the same any more.
+
+        `labels` are those of each group's alerts, by which they are known outside. To all others it is as if nothing had changed.
+        """
+        sieves: dict[int, Sieve] = {}
+        for group_id, every in labels.items():
+            rest = self._known[group_id]
+            if id(rest.every) not in sieves:
+                sieves[id(rest.every)] = Sieve([one.matchers for one in changed(rest.every, silences)])
+            sieve = sieves[id(rest.every)]
+            if any(sieve.matching(one) for one in every):
+                self.forget(group_id)
+            else:
+                self._known[group_id] = replace(rest, every=silences)
+
     def targets(self, ids: Iterable[int]) -> list[int]:
         """The alerts of these groups that an inhibit rule is meant for."""
-        return [number for group_id in ids for number in self._known[group_id].inhibited]
+        found = (self._known[number] for number in ids if number in self._known)
+        return [number for rest in found for number in rest.inhibited]
 
     def remember(self, group_id: int, rest: Rest) -> None:
         """This group rests."""
@@ -108,8 +133,8 @@ class Resting:
         definitions: Definitions,
     ) -> bool:
         """Whether a flush that stands for `at` would find, `now`, what the last one found."""
-        rest = self._known[stand.id]
-        return (
+        rest = self._known.get(stand.id)
+        return rest is not None and (
             rest.content == stand.content
             and (rest.until is None or at < rest.until)
             and rest.bearing == bearing
@@ -126,6 +151,8 @@ def rest(
     return Rest(
         content=stand.content,
         bearing=bearing,
+        numbers=tuple(numbers),
+        every=look.definitions.silences,
         silences=silences,
         held=holding(silences, look.now, look.definitions.time_intervals),
         inhibited=inhibited((number for number in numbers if number in look.inhibitors), look.inhibitors),
@@ -133,6 +160,12 @@ def rest(
             (known.at + terms.repeat_interval for known, terms in told if known.firing and known.at), default=None
         ),
     )
+
+
+def changed(before: tuple[Silence, ...], after: tuple[Silence, ...]) -> list[Silence]:
+    """The silences that are in only one of both. One that was read again counts as another, be it the same."""
+    old, new = ({id(one) for one in every} for every in (before, after))
+    return [one for one in before if id(one) not in new] + [one for one in after if id(one) not in old]
 
 
 def is_restful(stand: Stand) -> bool:
@@ -155,7 +188,6 @@ def _ground(definitions: Definitions, before: _Ground | None) -> _Ground:
     return _Ground(
         configuration=definitions.configuration.version,
         channels=definitions.channels,
-        silences=definitions.silences,
         thresholds=definitions.thresholds,
         rules=definitions.rules,
         speaking=before.speaking if before is not None and same else _speaking(definitions.rules),

@@ -229,4 +229,10 @@ BREAKS: Final = (
         "return max(expiry.ends_at, heard_since + asked) + lag",
         "return expiry.ends_at + lag",
     ),
+    Break(
+        "a silence over a group at rest is overlooked",
+        "engine/resting.py",
+        "if any(sieve.matching(one) for one in every):",
+        "if not every:",
+    ),
 )

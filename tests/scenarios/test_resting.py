@@ -56,11 +56,35 @@ def test_a_group_to_which_nothing_happens_only_has_its_timer_moved_on(world: Wor
     with statements(world) as asked:
         world.until(70 + 10 * INTERVAL)
     assert flushes(world) - before == 20 * 10
-    assert not [one for one in asked if "alerts.annotations" in one and "group_members" in one]
+    assert not _in_full(asked)
     assert world.rows("SELECT DISTINCT flush_at - flushed_at FROM alert_groups") in (
         [(30_000_000,)],
         [(timedelta(seconds=30),)],
     )
+
+
+def test_a_silence_wakes_only_the_groups_it_has_a_part_in(world: World) -> None:
+    for number in range(20):
+        world.post({"alertname": f"a{number}"}, end=5000)
+    world.until(70)
+    silencing = (
+        "INSERT INTO silences (id, matchers, starts_at, ends_at) VALUES (:id, '[\"alertname=a7\"]', :starts, :ends)"
+    )
+    world.sql(silencing.replace("a7", "other"), id="elsewhere", starts=START, ends=START + timedelta(seconds=4000))
+    with statements(world) as asked:
+        world.until(70 + 2 * INTERVAL)
+    assert not _in_full(asked)
+    world.sql(silencing, id="here", starts=START, ends=START + timedelta(seconds=4000))
+    with statements(world) as asked:
+        world.until(70 + 4 * INTERVAL)
+    assert _in_full(asked)
+    found = world.rows("SELECT subject_id, reason FROM ledger WHERE kind = 'mute'")
+    assert [reason for _, reason in found] == ["silence"]
+
+
+def _in_full(asked: list[str]) -> list[str]:
+    """The statements by which a flush reads all there is to know of a group's alerts."""
+    return [one for one in asked if "alerts.annotations" in one and "group_members" in one]
 
 
 def _post(world: World, chance: Random) -> None:
@@ -143,7 +167,21 @@ def rare_events(world: World, _seed: int) -> None:
     )
     world.until(330)
     world.post({"alertname": "disk", "host": "a", "severity": "critical"}, end=440)
-    world.until(1200)
+    world.until(800)
+    for name, host in (("elsewhere", "b"), ("here", "a")):
+        world.sql(
+            f"INSERT INTO silences (id, matchers, starts_at, ends_at) VALUES (:id, '[\"host={host}\"]', :starts, :ends)",
+            id=name,
+            starts=START + timedelta(seconds=world.now),
+            ends=START + timedelta(seconds=world.now + 1000),
+        )
+        world.until(world.now + 70)
+    world.sql("UPDATE silences SET matchers = '[\"host=b\"]' WHERE id = 'here'")
+    world.until(world.now + 70)
+    world.sql("UPDATE silences SET matchers = '[\"host=a\"]' WHERE id = 'elsewhere'")
+    world.until(world.now + 70)
+    world.sql("DELETE FROM silences WHERE id = 'elsewhere'")
+    world.until(1400)
 
 
 def played(
