@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,8 @@ LATENCY: Final = "From a sample to the message"
 PAIRS: Final = ("Prometheus + Alertmanager", "Prometheus + Tocsin")
 MINUTE: Final = timedelta(minutes=1)
 PER_GROUP: Final = 100
+STEP: Final = (5**0.5 - 2) / 2
+"""Intervals between two alerts: of so irrational a step the multiples fall evenly between two evaluations, whenever those are."""
 KEY: Final = "b" * 32
 QUEUE: Final = "--alertmanager.notification-queue-capacity=200000"
 """Prometheus drops alerts beyond 10,000 that wait for Alertmanager unless told otherwise."""
@@ -129,14 +130,14 @@ def firing(alerts: int, minutes: int, folder: Path) -> list[Minute]:
 
 
 def latency(alerts: int, interval: timedelta, folder: Path) -> list[Delays]:
-    """How long each alert takes; they begin at moments that have nothing to do with anything, one after another."""
-    exporter, chance = _Exporter(alerts), random.Random(5)
+    """How long each alert takes; they begin one after another, at moments spread evenly over the interval."""
+    exporter = _Exporter(alerts)
     scrape = timedelta(milliseconds=200)
     with _running(exporter, folder, interval=interval, scrape=scrape, group="n", shared=True) as stage:
-        time.sleep(5)
+        begun = time.monotonic() + 5
         for number in range(alerts):
+            time.sleep(max(0.0, begun + number * STEP * interval.total_seconds() - time.monotonic()))
             exporter.on.add(number)
-            time.sleep(chance.uniform(0.3, 1.2))
         stage.wait_until_told(alerts, within=timedelta(minutes=2))
         return [
             Delays(pair=pair, seconds=[at - exporter.seen[int(number)] for number, at in told.items()])
@@ -265,8 +266,9 @@ LATENCY_SECTION: Final = f"""\
 ## {LATENCY}
 
 Both pairs look at the same Prometheus, which scrapes five times a second, and evaluate one rule every {{interval:g}} s, each
-at a phase of its own; `group_wait` is 0 and every alert has a group of its own. Alerts begin one after another at random
-moments. Measured is the time from the scrape that brought the sample to the arrival of the webhook.
+at a phase of its own; `group_wait` is 0 and every alert has a group of its own. Alerts begin one after another, at moments that
+are spread evenly over the interval, so that both wait equally long for their evaluation. Measured is the time from the
+scrape that brought the sample to the arrival of the webhook.
 
 {{table}}
 

@@ -82,7 +82,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "latency": Target(
         heading=pairs.LATENCY,
         about=pairs.__doc__,
-        numbers={"alerts": 150, "interval": 5.0},
+        numbers={"alerts": 300, "interval": 5.0},
         measure=_latency,
         binaries=("prometheus", "prometheus-alertmanager"),
     ),
