@@ -48,7 +48,7 @@ MATRIX: Mapping[str, Cell] = {
         cell("selectors/1000/10000", 10),
         cell("selectors/10000/10000", 30),
         cell("thresholds/100/10000", 10),
-        cell("thresholds/1000/10000", 30),
+        cell("thresholds/1000/10000", 60),
         cell("ratios/100/10000", 10),
         cell("ratios/1000/10000", 10),
         cell("ratios/10000/20000", 30),
@@ -56,7 +56,7 @@ MATRIX: Mapping[str, Cell] = {
         cell("selectors/1000/100000", 30),
         cell("selectors/10000/100000", 60, WITHOUT_VMALERT),
         cell("thresholds/100/100000", 60, WITHOUT_VMALERT),
-        cell("thresholds/10000/10000", 180, WITHOUT_VMALERT),
+        cell("thresholds/10000/10000", 400, WITHOUT_VMALERT),
         cell("ratios/100/100000", 30),
         cell("ratios/1000/100000", 30),
         cell("ratios/10000/100000", 60, WITHOUT_VMALERT),
@@ -64,7 +64,7 @@ MATRIX: Mapping[str, Cell] = {
 }
 """The whole matrix; an interval leaves two cores time to evaluate everything once, which vmalert would not always."""
 DEFAULT: Sequence[str] = tuple(MATRIX)[:8]
-"""What is measured unless somebody asks for more, in about a quarter of an hour."""
+"""What is measured unless somebody asks for more, in about half an hour."""
 
 
 def read(kept: Path) -> dict[str, Result]:

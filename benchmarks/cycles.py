@@ -1,6 +1,6 @@
 """`python -m benchmarks cycles`: CPU seconds of one evaluation cycle, Tocsin beside Prometheus' ruler and vmalert.
 
-Without a choice it measures what of the usual cells of the matrix is not measured yet, in about a quarter of an hour, and writes
+Without a choice it measures what of the usual cells of the matrix is not measured yet, in about half an hour, and writes
 the page from all that is; `--cells selectors/1000` chooses, `--cells all` is the whole matrix, `--again` measures anew.
 """
 
