@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import sqlite
 
 from engine.store.attention import Attention
 from engine.store.database import Database
@@ -30,7 +31,7 @@ IMPATIENT: Final = (timedelta(milliseconds=5), timedelta(milliseconds=20), GLANC
 ATTENTION: Final = timedelta(seconds=1)
 """Between two looks at a file of which nothing is said."""
 
-_NEWEST: Final = select(func.coalesce(func.max(definition_changes.c.id), 0))
+_NEWEST: Final = str(select(func.max(definition_changes.c.id)).compile(dialect=sqlite.dialect()))
 
 
 class Log(Protocol):
@@ -76,7 +77,7 @@ class Watcher:
             failed.callback(self.close)
             written = self._wait()
             state = self._committed()
-            newest = self._newest() if state != self._state else self._seen
+            newest = self._asked(_NEWEST) if state != self._state else self._seen
             failed.pop_all()
         committed, self._state = state != self._state, state
         self._patience = IMPATIENT if written and not committed else self._patience[1:]
@@ -120,12 +121,13 @@ class Watcher:
                 failed.pop_all()
             self._connection = opened
             self._log = self._log_of(self._database.file)
-        driver: Any = self._connection.connection.dbapi_connection
-        return int(driver.execute("PRAGMA data_version").fetchone()[0])
+        return self._asked("PRAGMA data_version")
 
-    def _newest(self) -> int:
-        with self._database.read() as connection:
-            return int(connection.execute(_NEWEST).scalar_one())
+    def _asked(self, question: str) -> int:
+        """Ask the driver itself: this is done at every commit of anybody, and costs next to nothing so."""
+        assert self._connection is not None
+        driver: Any = self._connection.connection.dbapi_connection
+        return int(driver.execute(question).fetchone()[0] or 0)
 
 
 if sys.platform == "linux":
