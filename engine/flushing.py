@@ -6,7 +6,7 @@ counts as told from now on together with the messages that will tell it, so a cr
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -58,7 +58,7 @@ class _Case:
     bearing: Bearing
     alerts: Mapping[int, Alert]
     standings: Mapping[Target, Standing]
-    is_apart: bool
+    is_shared: bool
     decided: Flush
     entries: Sequence[Entry]
 
@@ -75,10 +75,11 @@ class _Case:
     def is_settled(self) -> bool:
         """Whether the next flush will find what this one found: nobody is told anything, counts as told otherwise or goes.
 
-        That the reason has changed is no difference, for it is the same again next time.
+        That the reason has changed is no difference, for it is the same again next time. Where other groups have a part in
+        it (`is_shared`), nobody knows.
         """
         if (
-            self.is_apart
+            self.is_shared
             or self.decided.leaving
             or self.decided.next_flush_at is None
             or any(one.kind is Kind.MUTE for one in self.entries)
@@ -236,7 +237,7 @@ class Flushing:
         self,
         group: Group,
         alerts: Mapping[int, Alert],
-        members: Collection[int],
+        members: Set[int],
         standings: Mapping[Target, Standing],
         *,
         apart: Mapping[Target, Apart],
@@ -270,7 +271,7 @@ class Flushing:
             bearing=bearing,
             alerts=alerts,
             standings=standings,
-            is_apart=bool(apart),
+            is_shared=any(one.left or one.kept or not one.remembered <= members for one in apart.values()),
             decided=decided,
             entries=found,
         )

@@ -212,6 +212,12 @@ BREAKS: Final = (
         "return any(self.speaks(number, point) for number in self.memberships[point.alert_id])",
     ),
     Break(
+        "a group rests while another has the word on one of its alerts",
+        "engine/flushing.py",
+        "is_shared=any(one.left or one.kept",
+        "is_shared=any(one.kept",
+    ),
+    Break(
         "who had ended when its group went elsewhere stays in it when it fires again",
         "engine/store/moving.py",
         "        firing.exists(),\n",

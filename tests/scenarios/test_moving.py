@@ -171,6 +171,8 @@ def test_a_group_that_is_torn_apart_tells_nobody_twice_and_ends_each_incident(bu
     last = {key: action for action, key in pages(busy)}
     assert set(last.values()) == {"resolve"}
     assert len(last) == 2
+    first = {key: action for action, key in reversed(pages(busy))}
+    assert set(first.values()) == {"trigger"}  # An incident cannot be ended under a key that never opened one.
     resolved = [one.body for one in busy.deliveries if one.kind == "WebhookUrl" and one.body["status"] == "resolved"]
     assert {alert["labels"]["host"] for body in resolved for alert in body["alerts"]} == {"a", "b"}
 

@@ -87,6 +87,21 @@ def _in_full(asked: list[str]) -> list[str]:
     return [one for one in asked if "alerts.annotations" in one and "group_members" in one]
 
 
+def test_a_group_that_remembers_what_a_channel_without_ends_was_told_rests_as_well(world: World) -> None:
+    world.sql("UPDATE channels SET send_resolved = false WHERE name = 'hook'")
+    world.post({"alertname": "a"}, end=5000)
+    world.until(40)
+    world.sql("INSERT INTO channels (name, kind, url) VALUES ('also', 'webhook', 'http://127.0.0.1:1/also')")
+    world.sql("UPDATE routes SET channels = '[\"also\"]'")
+    world.until(100)
+    with statements(world) as asked:
+        world.until(100 + 3 * INTERVAL)
+    assert not _in_full(asked)
+    world.sql("UPDATE routes SET channels = '[\"hook\"]'")
+    world.until(300)
+    assert world.rows("SELECT channel, reason FROM outbox WHERE channel = 'hook'") == [("hook", "first notification")]
+
+
 def _post(world: World, chance: Random) -> None:
     labels = {
         "alertname": chance.choice(("disk", "load")),
@@ -189,8 +204,8 @@ def played(
 ) -> tuple[list[object], list[tuple[object, ...]]]:
     """What was delivered, and what the ledger says of groups."""
     world.sql(
-        "INSERT INTO channels (name, kind, url) VALUES ('hook', 'webhook', 'http://127.0.0.1:1/hook'), "
-        "('also', 'webhook', 'http://127.0.0.1:1/also')"
+        "INSERT INTO channels (name, kind, url, send_resolved) "
+        "VALUES ('hook', 'webhook', 'http://127.0.0.1:1/hook', true), ('also', 'webhook', 'http://127.0.0.1:1/also', false)"
     )
     world.sql("INSERT INTO time_intervals (name, time_intervals) VALUES ('night', '[{\"months\": [\"7\"]}]')")
     world.sql(

@@ -168,6 +168,28 @@ EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
         (Fire(alerts=ALERTS[2:3]), 10),
         (EditRoutes(tree=0), 12),
     ),
+    "a group joins one whose message is on its way": (
+        (EditRoutes(tree=8), 0),
+        (Quieten(matchers='host="a"', lasting=20), 0),
+        (Fire(alerts=ALERTS[:2]), 38),
+        (Fail(channel="pager", outcomes=(RETRY,) * 5), 5),
+        (EditRoutes(tree=7), 60),
+    ),
+    "an alert ends whose first message was on its way when it joined others": (
+        (EditRoutes(tree=5), 0),
+        (Fire(alerts=ALERTS[1:2]), 20),
+        (Fire(alerts=ALERTS[:1]), 9),
+        (HOOK_FAILS_ONCE, 1.5),
+        (EditRoutes(tree=0), 2),
+        (End(alerts=ALERTS[:1]), 60),
+    ),
+    "the first message of an alert never arrives, and the alert has joined others": (
+        (EditRoutes(tree=5), 0),
+        (Fire(alerts=ALERTS[1:2]), 20),
+        (Fire(alerts=ALERTS[:1]), 9),
+        (Fail(channel="hook", outcomes=(RETRY, RETRY, RETRY, RETRY, DEAD)), 1.5),
+        (EditRoutes(tree=0), 60),
+    ),
     "an alert fires again that had ended before its group went elsewhere": (
         (EditRoutes(tree=11), 0),
         (Fire(alerts=(ALERTS[2], ALERTS[5])), 0),
