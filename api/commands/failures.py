@@ -60,7 +60,8 @@ def field_lines(problem: Mapping[str, Any]) -> list[str]:
 
 def _field_line(error: Mapping[str, Any]) -> str:
     field = f"{error['field']}: " if error.get("field") else ""
-    value = f" (value {error['value']!r})" if "value" in error else ""
+    # Of what is no single value only the kind is told, which is no help here.
+    value = f" (value {error['value']!r})" if error.get("value", "a list") not in ("a list", "an object") else ""
     fix = f"; {error['fix']}" if error.get("fix") else ""
     return f"{field}{error.get('message', '')}{value}{fix}"
 

@@ -84,6 +84,16 @@ def _state(item: Fields, _now: datetime) -> str:
     return "disabled" if item.get("enabled") is False else words.plain(found(item, "status.state"))
 
 
+def _ending(item: Fields, now: datetime) -> str:
+    """When a silence ends, and within which of its time intervals alone it holds until then."""
+    end, intervals = words.relative(item.get("ends_at"), now), item.get("time_intervals")
+    if item.get("state") == "expired":
+        return end
+    if item.get("until_resolved"):
+        end = f"when resolved, {end} at the latest"
+    return f"{end}, within {words.plain(intervals)} only" if intervals else end
+
+
 def _validity(item: Fields, now: datetime) -> str:
     bounds = [(word, item.get(f"valid_{word}")) for word in ("from", "to")]
     return ", ".join(f"{word} {words.relative(at, now)}" for word, at in bounds if at) or "always"
@@ -254,7 +264,7 @@ SILENCE: Final = Noun(
         _matchers("MATCHERS", "matchers"),
         _field("ALERTS", "matched_alerts", spare=3),
         _when("STARTS", "starts_at", spare=1),
-        _when("ENDS", "ends_at"),
+        Column(title="ENDS", read=_ending, fit=Fit.WRAP),
         _field("CREATED BY", "created_by", spare=2),
         _field("COMMENT", "comment", Fit.WRAP),
     ),

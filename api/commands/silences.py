@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from api.commands import definitions, matching, options, words
+from api.commands.failures import UsageError
 from api.commands.nouns import ALERT, SILENCE, Fields
 from api.commands.output import Format, note, say, show, show_list, warn
+
+if TYPE_CHECKING:
+    from api.commands.connection import Connection
 
 app = typer.Typer()
 
@@ -23,6 +28,7 @@ class State(StrEnum):
     EXPIRED = "expired"
 
 
+_SHORTENED: Final = re.compile("[0-9a-f]{4,31}")
 KEPT = ("matchers", "comment", "created_by", "time_intervals", "until_resolved", "force", "team")
 """What an update leaves as it is."""
 
@@ -66,7 +72,9 @@ def list_all(
 @app.command()
 def get(key: options.Key, output: options.Output = Format.TABLE, url: options.Url = None) -> None:
     """One silence."""
-    definitions.show_one(SILENCE.path, key, output, url=url)
+    from api.commands.connection import connect
+
+    definitions.show_one(SILENCE.path, whole(connect(url), key), output, url=url)
 
 
 @app.command()
@@ -116,7 +124,8 @@ def update(
     """Let a silence last --duration from its beginning, or until --ends-at. One that is over is asked for anew, from now on."""
     from api.commands.connection import connect, segment
 
-    engine, path = connect(url), f"{SILENCE.path}/{segment(key)}"
+    engine = connect(url)
+    path = f"{SILENCE.path}/{segment(whole(engine, key))}"
     standing = engine.get(path)
     kept = {name: standing[name] for name in KEPT}
     if standing["state"] != State.EXPIRED:
@@ -136,8 +145,11 @@ def expire(
     url: options.Url = None,
 ) -> None:
     """End silences now; they stay on record."""
+    from api.commands.connection import connect
+
+    ids = [whole(connect(url), key) for key in keys]
     # A silence can be asked for again, so nobody is asked twice.
-    definitions.delete_all(SILENCE, SILENCE.path, keys, output, yes=True, dry_run=dry_run, url=url, done="expired")
+    definitions.delete_all(SILENCE, SILENCE.path, ids, output, yes=True, dry_run=dry_run, url=url, done="expired")
 
 
 @app.command()
@@ -156,6 +168,18 @@ def preview(matchers: options.Matchers, output: options.Output = Format.TABLE, u
             note(f"warning: {words.printable(str(answer['warning']))}")
 
     show(answer, output, people)
+
+
+def whole(engine: Connection, key: str) -> str:
+    """The id of the one silence that begins so, as people copy it from a list of alerts; else the key as it is."""
+    if not _SHORTENED.fullmatch(key):
+        return key
+    found = sorted(str(one["id"]) for one in engine.items(SILENCE.path) if str(one["id"]).startswith(key))
+    if key in found or not found:
+        return key
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} silences begin with {key!r}: {', '.join(found[:3])}; write more of it")
+    return found[0]
 
 
 def lasting(duration: str | None, *, until_resolved: bool) -> str | None:

@@ -216,8 +216,8 @@ def unknown(field: str, names: Iterable[str], known: Collection[str], word: str)
     """An error for each of these names that nobody has declared."""
     for name in dict.fromkeys(names):
         if name not in known:
-            shown = ", ".join(sorted(known)[:KNOWN_NAMED]) or "none"
-            message = f"no {word} {name!r} is declared; known are {shown}"
+            shown = f"known are {', '.join(sorted(known)[:KNOWN_NAMED])}" if known else "none is; declare it first"
+            message = f"no {word} {name!r} is declared; {shown}"
             yield Problem(severity=Severity.ERROR, field=field, message=message)
 
 

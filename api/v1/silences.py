@@ -122,7 +122,7 @@ def planned(write: Write, body: SilenceIn, silence_id: str, *, must: bool | None
     def make(connection: Connection, before: Silence | None) -> tuple[Silence, tuple[Problem, ...]]:
         now = write.service.database.now(connection)
         moments.append(now)
-        silence = body.to_silence(silence_id, _source(body, before, now), author=write.author, now=now)
+        silence = _declared(write, body, silence_id, before, now)
         if write.scope is not Scope.ADMIN:
             silence = replace(silence, created_by=write.author)
         check(silence)
@@ -138,6 +138,16 @@ def planned(write: Write, body: SilenceIn, silence_id: str, *, must: bool | None
         return edit
     fresh = uuid4().hex
     return replace(edit, key=fresh, after=replace(edit.after, id=fresh, version=1, origin="api"))
+
+
+def _declared(write: Write, body: SilenceIn, silence_id: str, before: Silence | None, now: datetime) -> Silence:
+    """The silence of the body; one that is not the one that stands begins now at the earliest, as in Alertmanager."""
+    silence = body.to_silence(silence_id, _source(body, before, now), author=write.author, now=now)
+    if silence.starts_at >= now or (before is not None and can_become(before, silence, now)):
+        return silence
+    anew = None if before is None or body.starts_at is not None else replace(before, starts_at=now)
+    silence = silence if anew is None else body.to_silence(silence_id, anew, author=write.author, now=now)
+    return replace(silence, starts_at=max(silence.starts_at, now))
 
 
 def _source(body: SilenceIn, before: Silence | None, now: datetime) -> Silence | None:

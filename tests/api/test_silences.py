@@ -263,6 +263,25 @@ def test_an_edit_that_hides_something_else_ends_the_silence_and_makes_a_new_one(
     assert api.get(f"{SILENCES}/{made['id']}").json()["state"] == "expired"
 
 
+def at(span: timedelta) -> str:
+    return (NOON + span).isoformat().replace("+00:00", "Z")
+
+
+def test_a_silence_that_an_edit_makes_anew_begins_now_and_lasts_from_then_on(
+    api: TestClient, database: Database
+) -> None:
+    keep(database, "s1", -HOUR, HOUR)
+    longer = put(api, "s1", matchers="team=db", duration="3h")
+    assert (longer["replaces"], longer["starts_at"], longer["ends_at"]) == (None, at(-HOUR), at(2 * HOUR))
+    other = put(api, "s1", matchers="team=web", duration="2h")
+    assert (other["replaces"], other["starts_at"], other["ends_at"]) == ("s1", at(0 * HOUR), at(2 * HOUR))
+
+
+def test_a_new_silence_does_not_begin_in_the_past(api: TestClient) -> None:
+    made = put(api, duration=None, starts_at=at(-HOUR), ends_at=at(HOUR))
+    assert (made["starts_at"], made["ends_at"]) == (at(0 * HOUR), at(HOUR))
+
+
 def test_a_silence_that_is_over_is_never_the_same_again(api: TestClient) -> None:
     made = api.post(SILENCES, json={"matchers": "team=db", "duration": "1h"}).json()
     api.delete(f"{SILENCES}/{made['id']}")

@@ -266,6 +266,41 @@ def test_silences_that_are_over_are_listed_only_when_asked_for() -> None:
     assert [one["id"] for one in (*now, *then)] == ["s1", "s0"]
 
 
+LONG = {**SILENCE, "id": "3fa85f640a1b4c2d8e9f00112233445566"[:32]}
+
+
+def test_a_silence_goes_by_the_beginning_of_its_id_where_no_other_begins_so() -> None:
+    other = {**SILENCE, "id": "3fa8" + "0" * 28}
+    answers = {"GET /silences": page(LONG, other), f"GET /silences/{LONG['id']}": answer(LONG)}
+    with serving({**answers, f"DELETE /silences/{LONG['id']}": answer(LONG)}) as server:
+        found = tocsin("silences", "get", "3fa85f64", "-o", "json", url=server.url)
+        ended = tocsin("silences", "expire", "3fa85f64", url=server.url)
+        vague = tocsin("silences", "get", "3fa8", url=server.url)
+        unknown = tocsin("silences", "get", "beef0000", url=server.url)
+    assert (found.json["id"], ended.status) == (LONG["id"], 0)
+    assert (vague.status, "2 silences begin with '3fa8': 3fa80000" in vague.err, "write more" in vague.err) == (
+        2,
+        True,
+        True,
+    )
+    assert asked(server)[-1] == "GET /silences/beef0000"
+    assert unknown.status == 1
+
+
+def test_the_list_says_with_what_a_silence_ends_and_within_what_it_holds() -> None:
+    resolving = {**SILENCE, "until_resolved": True, "ends_at": "2099-01-01T00:00:00Z"}
+    nightly = {**SILENCE, "time_intervals": ["nights"], "ends_at": "2099-01-01T00:00:00Z"}
+    over = {**SILENCE, "until_resolved": True, "state": "expired"}
+    with serving({"GET /silences": page(resolving, nightly, over)}) as server:
+        now = tocsin("silences", "list", url=server.url).out
+        then = tocsin("silences", "list", "--state", "expired", url=server.url).out
+    first, second = now.splitlines()[1:]
+    assert "when resolved, in " in first
+    assert " at the latest" in first
+    assert ", within nights only" in second
+    assert "when resolved" not in then
+
+
 def test_silences_are_ended_without_a_question() -> None:
     with serving({"DELETE /silences/s1": answer(SILENCE), "DELETE /silences/s2": answer(SILENCE)}) as server:
         told = tocsin("silences", "expire", "s1", "s2", url=server.url)
