@@ -49,11 +49,15 @@ class Quieten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditSilence:
-    """One of the silences that have not ended is edited; it lasts for so long from its beginning, or from now."""
+    """One of the silences that have not ended is edited; it lasts for so long from its beginning, or from now.
+
+    With `anew` the edit is as the API makes it where something else is hidden: that silence ends, and another begins.
+    """
 
     which: int
     matchers: str
     lasting: float
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,12 @@ _OFTEN: Final[tuple[tuple[int, SearchStrategy[Event]], ...]] = (
             Quieten, matchers=_matchers, later=st.sampled_from((0, 0, 25)), lasting=st.sampled_from((20, 90, 700))
         ),
     ),
-    (1, st.builds(EditSilence, which=_which, matchers=_matchers, lasting=st.sampled_from((20, 300)))),
+    (
+        2,
+        st.builds(
+            EditSilence, which=_which, matchers=_matchers, lasting=st.sampled_from((20, 300)), anew=st.booleans()
+        ),
+    ),
     (1, st.builds(Expire, which=_which)),
     (3, st.builds(EditRoutes, tree=st.integers(0, len(TREES) - 1))),
     (1, st.builds(EditNight, night=st.integers(0, len(NIGHTS) - 1))),

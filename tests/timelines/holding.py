@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Final
@@ -77,13 +77,16 @@ def unfounded(message: Message, heard: Heard, moments: Sequence[Present]) -> lis
     ]
 
 
-def unjustified(message: Message, heard: Heard, failed_at: float) -> list[str]:
+def unjustified(
+    message: Message, heard: Heard, failed_at: float, unmuted: Callable[[Labels, str, float], bool]
+) -> list[str]:
     """Why a message should not have been sent: it says nothing new, and what it repeats was told within repeat_interval.
 
     A message holds all that fires in its group, so a repeat is due for all of it at once, or for nothing. The exception is an
     alert that an edit of the routes has put into this group: the channel was last told of it by another group, at a moment
     of its own, and hears of it again when its new group repeats. It is never alone in that, since its own time goes along.
     `failed_at` is when the channel failed last: what was retried arrived late, and the repeat counts from when it was due.
+    `unmuted` says whether an alert was free again since then, on a route that tells of it.
     """
     if any(heard.firing.get(labels) != starts_at for labels, starts_at in message.firing.items()):
         return []
@@ -91,6 +94,8 @@ def unjustified(message: Message, heard: Heard, failed_at: float) -> list[str]:
         return []
     early = SLACK if message.at - failed_at < 2 * REPEAT_INTERVAL else 1
     last = {labels: heard.last[labels] for labels in message.firing}
+    if any(unmuted(labels, message.channel, one.at - early) for labels, one in last.items()):
+        return []
     soon = {labels for labels, one in last.items() if message.at - one.at < REPEAT_INTERVAL - early}
     if len(soon) == len(last):
         return [f"nothing new in {message}"]
@@ -105,10 +110,12 @@ def overdue(
     edited_at: float,
     failed_at: Mapping[str, float],
     let_go: Mapping[tuple[Labels, str], float],
+    owed: Mapping[tuple[Labels, str], float],
 ) -> list[str]:
     """What a channel should have been told by now, the routes being edited and the channels failing for the last time then.
 
-    `let_go` is when an alert began to count as told without a word, which the next repeat makes good.
+    `let_go` is when an alert began to count as told without a word, which the next repeat makes good, `owed` when one was free
+    again whose route tells of that whatever was told before.
     """
     wrong = []
     for (labels, channel), (stand, since) in stands.items():
@@ -125,6 +132,8 @@ def overdue(
             waited = min(stable, now - known.last[labels].at) if told else age
             since_repeat = waited if told else now - let_go.get((labels, channel), -inf)
             waited = min(waited, since_repeat - REPEAT_INTERVAL)
+            if age > _TOLD_WITHIN and told and known.last[labels].at < owed.get((labels, channel), -inf) == since:
+                wrong.append(f"{channel} was not told in {age:g} seconds that {labels} is free again")
             if waited > _TOLD_WITHIN:
                 wrong.append(f"{channel} has been waiting to be told of {labels} for {waited:g} seconds")
     return wrong

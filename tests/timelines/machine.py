@@ -22,7 +22,7 @@ from rules.inhibition import InhibitRule
 from rules.labels import Labels
 from rules.matchers import parse_matchers
 from rules.routing import Route
-from rules.silences import Silence
+from rules.silences import Silence, expired
 from rules.time_intervals import TimeInterval
 from tests.timelines.events import (
     ALERTS,
@@ -163,17 +163,28 @@ class Timelines(RuleBasedStateMachine):
         live = [one for one in self.truth.silences.values() if one.ends_at > self.truth.moment]
         if live:
             chosen = live[event.which % len(live)]
-            ends_at = max(self.truth.moment, chosen.starts_at) + timedelta(seconds=event.lasting)
-            self._replace(replace(chosen, matchers=parse_matchers(event.matchers), ends_at=ends_at))
+            begins = max(self.truth.moment, chosen.starts_at)
+            edited = replace(
+                chosen, matchers=parse_matchers(event.matchers), ends_at=begins + timedelta(seconds=event.lasting)
+            )
+            if event.anew:
+                self._stand_in(chosen, replace(edited, id=f"s{len(self.muters)}", starts_at=begins))
+            else:
+                self._replace(edited)
 
     def _expire(self, which: int) -> None:
         live = [one for one in self.truth.silences.values() if one.ends_at > self.truth.moment]
         if live:
-            chosen = live[which % len(live)]
-            # An end is still part of a silence; one that has yet to begin is over before it does.
-            end = self.truth.moment - timedelta(microseconds=1)
-            begun = min(chosen.starts_at, end - timedelta(microseconds=1))
-            self._replace(replace(chosen, starts_at=begun, ends_at=end))
+            self._replace(expired(live[which % len(live)], self.truth.moment))
+
+    def _stand_in(self, old: Silence, new: Silence) -> None:
+        """End one silence and begin another in one transaction."""
+        with self.world.transaction() as connection:
+            over = expired(old, self.truth.moment)
+            connection.execute(silences.update().where(silences.c.id == old.id).values(**_quiet(over)))
+            connection.execute(silences.insert().values(id=new.id, **_quiet(new)))
+        self.muters.add(new.id)
+        self.truth.silences |= {old.id: over, new.id: new}
 
     def _replace(self, silence: Silence) -> None:
         self._write(silences.update().where(silences.c.id == silence.id).values(**_quiet(silence)))
@@ -186,7 +197,7 @@ class Timelines(RuleBasedStateMachine):
             write_rows(connection, self.planted, rows)
         self.planted = rows
         self.truth.tree = PLANTED[which]
-        self.edited_at = self.truth.now
+        self.edited_at = self.truth.disturbed_at = self.truth.now
 
     def _edit_night(self, night: TimeInterval) -> None:
         self._write(
@@ -201,6 +212,7 @@ class Timelines(RuleBasedStateMachine):
         with self.world.transaction() as connection:
             write_rows(connection, row if held else {}, {} if held else row)
         self.truth.inhibit_rules = () if held else (INHIBIT,)
+        self.truth.disturbed_at = self.truth.now
 
     def _crash(self) -> None:
         # The ends of renewed alerts are written together and some seconds later; what is lost with them is posted again.
@@ -242,7 +254,7 @@ class Timelines(RuleBasedStateMachine):
             failed_at = self.world.failed_at.get(message.channel, -inf)
             # What is retried was decided before, and tells what was so then.
             wrong = [] if message.at - failed_at < TELL_AGAIN + 100 else unfounded(message, heard, moments)
-            wrong += unjustified(message, heard, failed_at)
+            wrong += unjustified(message, heard, failed_at, self.truth.unmuted)
             assert not wrong, (message, wrong)
             heard.take(message)
         self.moments = moments[-1:]
@@ -253,6 +265,7 @@ class Timelines(RuleBasedStateMachine):
             edited_at=self.edited_at,
             failed_at=self.world.failed_at,
             let_go=self.truth.let_go,
+            owed=self.truth.owed,
         )
         assert not wrong, wrong
         self._everything_has_a_next_step()

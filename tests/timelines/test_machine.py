@@ -18,7 +18,20 @@ from engine.clock import SystemClock
 from engine.store import schema
 from engine.store.database import connect
 from tests.peers.postgres_server import PostgresServer
-from tests.timelines.events import ALERTS, DEAD, RETRY, EditRoutes, End, Event, Expire, Fail, Fire, Quieten, Restart
+from tests.timelines.events import (
+    ALERTS,
+    DEAD,
+    RETRY,
+    EditRoutes,
+    EditSilence,
+    End,
+    Event,
+    Expire,
+    Fail,
+    Fire,
+    Quieten,
+    Restart,
+)
 from tests.timelines.machine import Timelines
 
 LOOKING: Final = settings.get_current_profile_name() == "fuzz"
@@ -104,6 +117,28 @@ def test_a_silence_that_is_ended_before_it_begins_keeps_nobody_quiet(sqlite: Fre
     story.happen(Fire(alerts=(ALERTS[0],)), 61)
     assert not story.truth.mutes(ALERTS[0])
     assert ALERTS[0] in story.heard["hook"].firing
+    story.teardown()
+
+
+def test_a_route_that_always_tells_of_the_end_of_a_mute_is_held_to_it(sqlite: Fresh) -> None:
+    story = Timelines(sqlite())
+    story.happen(EditRoutes(tree=12), 61)
+    story.happen(Fire(alerts=ALERTS[:1]), 61)
+    story.happen(Quieten(matchers='host="a"', lasting=90), 151)
+    (freed,) = {at for (labels, _), at in story.truth.owed.items() if labels == ALERTS[0]}
+    told = [message for message in story.world.messages if ALERTS[0] in message.firing]
+    assert [message.reason for message in told] == ["first notification", "unmuted"]
+    assert told[-1].at > freed
+    story.teardown()
+
+
+def test_a_silence_that_an_edit_makes_anew_keeps_quiet_in_place_of_the_old_one(sqlite: Fresh) -> None:
+    story = Timelines(sqlite())
+    story.happen(Quieten(matchers='host="a"', lasting=700), 3)
+    story.happen(EditSilence(which=0, matchers='host=~"b|c"', lasting=300, anew=True), 3)
+    story.happen(Fire(alerts=ALERTS[:2]), 61)
+    assert sorted(story.truth.silences) == ["s2", "s3"]
+    assert set(story.heard["hook"].firing) == {ALERTS[0]}
     story.teardown()
 
 

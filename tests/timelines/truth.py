@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 from rules.inhibition import InhibitRule, inhibits
@@ -20,6 +21,8 @@ from rules.time_intervals import DayTime, Period, TimeInterval, contains, next_c
 from tests.scenarios.world import START
 
 RESOLVE_TIMEOUT: Final = 300.0
+SEEN: Final = 50.0
+"""Within how many seconds a flush sees what is so, and the channel knows of it."""
 MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -27,13 +30,15 @@ MICROSECOND: Final = timedelta(microseconds=1)
 class Stand:
     """Where one alert stands with one channel: whether it fires, is routed there, and is muted on every way there.
 
-    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`).
+    `patient` is who need not hear of the end of a mute before the next repeat (`notify_on_unmute: never`), `eager` who hears
+    of it whatever was told before (`always`).
     """
 
     firing: bool
     routed: bool
     muted: bool
     patient: bool
+    eager: bool
 
 
 @dataclass(slots=True)
@@ -56,6 +61,15 @@ class Truth:
     let_go: dict[tuple[Labels, str], float] = field(default_factory=dict)
     """When an alert was first free to be told and its channel patient. It counts as told from there until it ends: an edit that
     takes `never` back is no news, nor is the end of another mute."""
+
+    muted_at: dict[tuple[Labels, str], float] = field(default_factory=dict)
+    """Until when an alert was last muted for a channel while it fired."""
+    eager_at: dict[tuple[Labels, str], float] = field(default_factory=dict)
+    """When an alert's way to a channel last had `notify_on_unmute: always`."""
+    owed: dict[tuple[Labels, str], float] = field(default_factory=dict)
+    """When an alert was last free again that had been quiet long enough for a flush to see it, on such a way all the while."""
+    disturbed_at: float = 0.0
+    """When the routes or the inhibit rule were last edited: who is owed a word that long after an edit is not asked."""
 
     @property
     def moment(self) -> datetime:
@@ -88,21 +102,42 @@ class Truth:
         channels = tuple(channels)
         for labels in alerts:
             for channel in channels:
-                stand = self.stand(labels, channel)
-                known = self.since.get((labels, channel))
-                if known is None or known[0] != stand:
-                    self.since[labels, channel] = stand, self.now
-                if not stand.firing:
-                    self.let_go.pop((labels, channel), None)
-                elif stand.routed and stand.patient and not stand.muted:
-                    self.let_go.setdefault((labels, channel), self.now)
+                self._note(labels, channel, self.stand(labels, channel))
+
+    def _note(self, labels: Labels, channel: str, stand: Stand) -> None:
+        where = labels, channel
+        before, since = self.since.get(where, (stand, self.now))
+        if before.firing and before.muted:
+            self.muted_at[where] = self.now
+            if before == replace(stand, muted=True) and stand.eager and self._was_seen(since):
+                self.owed[where] = self.now
+        if before.eager or stand.eager:
+            self.eager_at[where] = self.now
+        if before != stand or where not in self.since:
+            self.since[where] = stand, self.now
+        if not stand.firing:
+            self.let_go.pop(where, None)
+        elif stand.routed and stand.patient and not stand.muted:
+            self.let_go.setdefault(where, self.now)
+
+    def _was_seen(self, muted_since: float) -> bool:
+        """Whether a flush saw that mute, which no other alert had a part in, and everything was as it is now."""
+        return not self.inhibit_rules and self.now - max(muted_since, self.disturbed_at) > SEEN
 
     def stand(self, labels: Labels, channel: str) -> Stand:
         """Where the alert stands with the channel now."""
         ways = [policy for policy in self.tree.match(labels) if channel in policy.channels]
         muted = self.muted_everywhere(labels) or all(self._quiet(policy) for policy in ways)
         patient = any(policy.notify_on_unmute is NotifyOnUnmute.NEVER for policy in ways)
-        return Stand(firing=labels in self.fires, routed=bool(ways), muted=bool(ways) and muted, patient=patient)
+        eager = any(policy.notify_on_unmute is NotifyOnUnmute.ALWAYS for policy in ways)
+        return Stand(
+            firing=labels in self.fires, routed=bool(ways), muted=bool(ways) and muted, patient=patient, eager=eager
+        )
+
+    def unmuted(self, labels: Labels, channel: str, since: float) -> bool:
+        """Whether the alert was free again after that, on a way to the channel that tells of it."""
+        freed = self.muted_at.get((labels, channel), -inf)
+        return since <= freed <= self.eager_at.get((labels, channel), -inf)
 
     def muted_everywhere(self, labels: Labels) -> bool:
         """Whether a silence covers it or another alert inhibits it."""
@@ -174,6 +209,12 @@ TREES: Final[tuple[tuple[Route, ...], ...]] = (
     (ROOT, replace(DOWN, group_by=(), active_time_intervals=("night",)), replace(HOST, continue_=True)),
     (replace(ROOT, notify_on_unmute=NotifyOnUnmute.NEVER), replace(DOWN, group_by=("host",))),
     (replace(ROOT, group_by=("host",)), replace(DOWN, continue_=True, mute_time_intervals=("night",)), REST),
+    (replace(ROOT, notify_on_unmute=NotifyOnUnmute.ALWAYS), SLOW),
+    (
+        ROOT,
+        replace(DOWN, notify_on_unmute=NotifyOnUnmute.NEVER, mute_time_intervals=("night",)),
+        replace(HOST, notify_on_unmute=NotifyOnUnmute.ALWAYS),
+    ),
 )
 """Trees to change between; routes of one id are the same route, edited. None of them tells a channel of one alert by two ways."""
 
