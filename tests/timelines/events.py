@@ -17,7 +17,11 @@ from rules.labels import Labels
 from tests.timelines.truth import NIGHTS, TREES
 
 ALERTS: Final = tuple(Labels({"alertname": name, "host": host}) for name in ("Down", "Slow") for host in "abc")
+OWN: Final = tuple(Labels({"alertname": "Own", "host": host}) for host in "ab")
+"""The alerts of the one rule there is, which may name channels of its own; all others are posted."""
 CHANNELS: Final = ("hook", "pager", "quiet")
+NAMED: Final = ((), ("pager",), ("hook",), ("quiet", "hook"))
+"""The channels that the rule names, to change between."""
 MATCHERS: Final = ('host="a"', 'alertname="Slow"', 'alertname=~"D.*",host!="b"', 'host=~"b|c"')
 RETRY: Final = Failed(reason=FailureReason.SERVER_ERROR, retryable=True, detail="it is down")
 DEAD: Final = Failed(reason=FailureReason.CLIENT_ERROR, retryable=False, detail="it will not have it")
@@ -36,6 +40,20 @@ class End:
     """These alerts are posted as over, whether or not they fire."""
 
     alerts: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluate:
+    """The rule is evaluated, and these of its alerts fire, no others."""
+
+    alerts: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameChannels:
+    """The rule names these of NAMED as its own channels."""
+
+    which: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +130,8 @@ class Wait:
 Event = (
     Fire
     | End
+    | Evaluate
+    | NameChannels
     | Quieten
     | EditSilence
     | Expire
@@ -131,6 +151,8 @@ _OFTEN: Final[tuple[tuple[int, SearchStrategy[Event]], ...]] = (
     (2, st.just(Wait())),
     (6, st.builds(Fire, alerts=_some, lasting=st.sampled_from((3600, 45, 200)))),
     (4, st.builds(End, alerts=_some)),
+    (2, st.builds(Evaluate, alerts=st.lists(st.sampled_from(OWN), max_size=2, unique=True).map(tuple))),
+    (1, st.builds(NameChannels, which=st.integers(0, len(NAMED) - 1))),
     (
         3,
         st.builds(

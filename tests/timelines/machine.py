@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 from typing import Any, Final, assert_never
 
@@ -12,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from sqlalchemy import func, select
 
 from engine.auditor import look
-from engine.core.alert import State
+from engine.core.alert import Alert, Change, State, TransitionReason
+from engine.intake import Batch, Intake
 from engine.posting import LAG
 from engine.store import alerts as alert_rows
 from engine.store import audit
 from engine.store.routes import to_row
-from engine.store.tables import alert_groups, channels, group_members, routes, silences, time_intervals
+from engine.store.tables import alert_groups, alert_rules, channels, group_members, routes, silences, time_intervals
 from rules.inhibition import InhibitRule
 from rules.labels import Labels
 from rules.matchers import parse_matchers
@@ -28,16 +29,20 @@ from tests.timelines.events import (
     ALERTS,
     CHANNELS,
     EVENTS,
+    NAMED,
+    OWN,
     PAUSES,
     Crash,
     EditNight,
     EditRoutes,
     EditSilence,
     End,
+    Evaluate,
     Event,
     Expire,
     Fail,
     Fire,
+    NameChannels,
     Quieten,
     Restart,
     ToggleInhibition,
@@ -47,7 +52,7 @@ from tests.timelines.generating import Rows
 from tests.timelines.holding import SILENT, TELL_AGAIN, Heard, Present, overdue, unfounded, unjustified, unnamed
 from tests.timelines.recording import RARELY, RecordingWorld
 from tests.timelines.rows import stored, write_rows
-from tests.timelines.truth import NIGHTS, PLANTED, TREES, Truth
+from tests.timelines.truth import NIGHTS, OWN_NAME, PLANTED, RULE_ID, TREES, Truth
 
 INHIBIT: Final = InhibitRule(
     id="down-inhibits-slow",
@@ -55,6 +60,7 @@ INHIBIT: Final = InhibitRule(
     target_matchers=parse_matchers('alertname="Slow"'),
     equal=("host",),
 )
+EVERY: Final = (*ALERTS, *OWN)
 MOMENT: Final = 0.001
 """How far events are apart at least. No flush falls on an event, since group timings are whole seconds."""
 
@@ -73,6 +79,7 @@ class Timelines(RuleBasedStateMachine):
         self.moments = [self.present()]
         self.seen = 0
         self.planted: Rows = {"routes": ()}
+        self.own: dict[Labels, Alert] = {}
         self._declare()
 
     def _declare(self) -> None:
@@ -83,21 +90,24 @@ class Timelines(RuleBasedStateMachine):
                 connection.execute(
                     channels.insert().values(name=name, kind="webhook", url=url, send_resolved=name not in SILENT)
                 )
+            connection.execute(alert_rules.insert().values(id=RULE_ID, name=OWN_NAME, expr="own > 0"))
             connection.execute(time_intervals.insert().values(name="night", time_intervals=_periods(NIGHTS[0])))
-        self.truth.look(ALERTS, CHANNELS)
+        self.truth.look(EVERY, CHANNELS)
 
     @rule(event=EVENTS, pause=PAUSES)
     def happen(self, event: Event, pause: float) -> None:
         """Let it happen at a moment of its own, and let time pass; until the next look, what was before is true as well."""
         self.pass_time(self.truth.now + MOMENT)
         self._do(event)
-        self.truth.look(ALERTS, CHANNELS)
+        self.truth.look(EVERY, CHANNELS)
         self.moments.append(self.present())
         self.pass_time(self.truth.now + pause)
 
     def teardown(self) -> None:
         """Let everything end: nobody may be left with an alert that fires."""
         try:
+            if self.own:
+                self.happen(Evaluate(alerts=()), 0)
             if self.truth.fires:
                 self.happen(End(alerts=tuple(self.truth.fires)), 400)
             self.pass_time(self.truth.now + 400)
@@ -112,6 +122,10 @@ class Timelines(RuleBasedStateMachine):
                 self._fire(event.alerts, self.truth.now + event.lasting)
             case End():
                 self._end(event.alerts)
+            case Evaluate():
+                self._evaluate(event.alerts)
+            case NameChannels():
+                self._name_channels(NAMED[event.which])
             case Quieten():
                 self._quieten(event)
             case EditSilence():
@@ -146,6 +160,35 @@ class Timelines(RuleBasedStateMachine):
         for labels in alerts:
             self.world.post(labels, end=self.truth.now)
             self.truth.fires.pop(labels, None)
+
+    def _evaluate(self, alerts: Collection[Labels]) -> None:
+        """What an evaluation of the rule leaves; nothing else than what begins and ends by it."""
+        now = self.truth.moment
+        ended = {labels: replace(one, state=State.INACTIVE, resolved_at=now) for labels, one in self.own.items()}
+        begun = {labels: _own(labels, now) for labels in alerts if labels not in self.own}
+        changes = [
+            *(Change(before=None, alert=one, reason=TransitionReason.HELD) for one in begun.values()),
+            *(
+                Change(before=State.FIRING, alert=one, reason=TransitionReason.CONDITION_ENDED)
+                for labels, one in ended.items()
+                if labels not in alerts
+            ),
+        ]
+        service = self.world.service
+        with service.database.read() as connection:
+            definitions = service.feed.refresh(connection)
+        with self.world.transaction() as connection:
+            batch = Batch(slot=now, changes=changes, rules=definitions.rules)
+            Intake(service.database).take_in(connection, batch, definitions.tree)
+        self.own = {labels: one for labels, one in {**self.own, **begun}.items() if labels in alerts}
+        for labels in OWN:
+            self.truth.fires.pop(labels, None)
+        self.truth.fires |= dict.fromkeys(self.own, inf)
+
+    def _name_channels(self, names: tuple[str, ...]) -> None:
+        self._write(alert_rules.update().where(alert_rules.c.id == RULE_ID).values(notification_channels=list(names)))
+        self.truth.named = names
+        self.edited_at = self.truth.disturbed_at = self.truth.now
 
     def _quieten(self, event: Quieten) -> None:
         starts_at = self.truth.moment + timedelta(seconds=event.later)
@@ -233,12 +276,12 @@ class Timelines(RuleBasedStateMachine):
             boundary = self.truth.next_boundary(end)
             self.world.until(boundary)
             self.truth.now = boundary
-            self.truth.look(ALERTS, CHANNELS)
+            self.truth.look(EVERY, CHANNELS)
             self.look()
 
     def present(self) -> Present:
         """What is so now."""
-        stands = {(labels, channel): self.truth.stand(labels, channel) for labels in ALERTS for channel in CHANNELS}
+        stands = {(labels, channel): self.truth.stand(labels, channel) for labels in EVERY for channel in CHANNELS}
         return Present(
             firing=frozenset(self.truth.fires),
             muted=frozenset(where for where, stand in stands.items() if stand.muted),
@@ -298,6 +341,18 @@ _TWICE: Final = (
     .group_by(group_members.c.alert_id, alert_groups.c.route_id)
     .having(func.count() > 1)
 )
+
+
+def _own(labels: Labels, now: datetime) -> Alert:
+    return Alert(
+        source=RULE_ID,
+        labels=labels,
+        sample_labels=labels,
+        state=State.FIRING,
+        value=1.0,
+        active_at=now,
+        fired_at=now,
+    )
 
 
 def _stored(route: Route) -> dict[str, Any]:

@@ -21,14 +21,17 @@ from tests.peers.postgres_server import PostgresServer
 from tests.timelines.events import (
     ALERTS,
     DEAD,
+    OWN,
     RETRY,
     EditRoutes,
     EditSilence,
     End,
+    Evaluate,
     Event,
     Expire,
     Fail,
     Fire,
+    NameChannels,
     Quieten,
     Restart,
 )
@@ -140,6 +143,17 @@ def test_a_silence_that_an_edit_makes_anew_keeps_quiet_in_place_of_the_old_one(s
     assert sorted(story.truth.silences) == ["s2", "s3"]
     assert set(story.heard["hook"].firing) == {ALERTS[0]}
     story.teardown()
+
+
+def test_a_rule_that_is_given_channels_of_its_own_while_it_fires_tells_those_and_ends_the_others(sqlite: Fresh) -> None:
+    story = Timelines(sqlite())
+    story.happen(Evaluate(alerts=OWN), 61)
+    story.happen(NameChannels(which=1), 61)
+    assert (set(story.heard["hook"].firing), set(story.heard["pager"].firing)) == (set(), set(OWN))
+    story.happen(NameChannels(which=0), 61)
+    assert (set(story.heard["hook"].firing), set(story.heard["pager"].firing)) == (set(OWN), set())
+    story.teardown()
+    assert story.heard["hook"].firing == {}
 
 
 A_FIRES: Final = Fire(alerts=ALERTS[:1])

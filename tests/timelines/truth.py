@@ -13,13 +13,15 @@ from math import inf
 from typing import Final
 
 from rules.inhibition import InhibitRule, inhibits
-from rules.labels import Labels
+from rules.labels import ALERTNAME, Labels
 from rules.matchers import parse_matcher
-from rules.routing import NotifyOnUnmute, Policy, Route, Tree, build
+from rules.routing import NotifyOnUnmute, Policy, Route, Tree, build, implicit
 from rules.silences import Silence, covering, holding
 from rules.time_intervals import DayTime, Period, TimeInterval, contains, next_change
 from tests.scenarios.world import START
 
+RULE_ID: Final = "own"
+OWN_NAME: Final = "Own"
 RESOLVE_TIMEOUT: Final = 300.0
 SEEN: Final = 50.0
 """Within how many seconds a flush sees what is so, and the channel knows of it."""
@@ -49,6 +51,8 @@ class Truth:
     """
 
     tree: Tree
+    named: tuple[str, ...] = ()
+    """The channels that the one rule names."""
     inhibit_rules: tuple[InhibitRule, ...] = ()
     intervals: Mapping[str, TimeInterval] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
@@ -83,7 +87,7 @@ class Truth:
 
     def restart(self) -> None:
         """Whoever could not post meanwhile gets as long again as the last post asked for, at most RESOLVE_TIMEOUT."""
-        for labels in self.fires:
+        for labels in self.fires.keys() & self.posted.keys():
             at, end = self.posted[labels]
             self.fires[labels] = round(max(end, self.now + min(end - at, RESOLVE_TIMEOUT)) + self.lag, 6)
 
@@ -126,7 +130,7 @@ class Truth:
 
     def stand(self, labels: Labels, channel: str) -> Stand:
         """Where the alert stands with the channel now."""
-        ways = [policy for policy in self.tree.match(labels) if channel in policy.channels]
+        ways = [policy for policy in self.ways(labels) if channel in policy.channels]
         muted = self.muted_everywhere(labels) or all(self._quiet(policy) for policy in ways)
         patient = any(policy.notify_on_unmute is NotifyOnUnmute.NEVER for policy in ways)
         eager = any(policy.notify_on_unmute is NotifyOnUnmute.ALWAYS for policy in ways)
@@ -148,7 +152,13 @@ class Truth:
 
     def mutes(self, labels: Labels) -> bool:
         """Whether nobody is told of it now."""
-        return self.muted_everywhere(labels) or all(self._quiet(policy) for policy in self.tree.match(labels))
+        return self.muted_everywhere(labels) or all(self._quiet(policy) for policy in self.ways(labels))
+
+    def ways(self, labels: Labels) -> tuple[Policy, ...]:
+        """The routes that the alert takes, or its rule's own."""
+        if self.named and labels[ALERTNAME] == OWN_NAME:
+            return (implicit(RULE_ID, self.named, self.tree.root.policy),)
+        return self.tree.match(labels)
 
     def _quiet(self, policy: Policy) -> bool:
         active = policy.active_time_intervals
