@@ -145,36 +145,32 @@ class Explainer:
         assert alert.id is not None
         stays = membership.stays(self.connection, alert.id, limit=LONGEST)
         told = outward(alert.labels, alert.source, self.external)
-        present = at >= now
-        events = self._reasoned(self._events(alert.id, stays, at), told)
-        rules = self._rules([alert.source])
-        if not present:
-            return story(
-                self._then(replace(Facts(labels=told), number=alert.id, events=events, rules=rules), stays, at), at
-            )
-        facts = self._routed(told, self.definitions.rules.get(alert.source), self.definitions.tree)
-        groups = {stay.group_id for stay in stays if stay.left_at is None}
+        facts = Facts(
+            labels=told,
+            number=alert.id,
+            events=self._reasoned(self._events(alert.id, stays, at), told),
+            rules=self._rules([alert.source]),
+        )
+        return story(self._now(facts, alert, stays, now) if at >= now else self._then(facts, stays, at), at)
+
+    def _now(self, facts: Facts, alert: Alert, stays: Sequence[Stay], now: datetime) -> Facts:
+        """The same with routes, groups, mutes and messages as they are."""
+        assert alert.id is not None
+        routed = self._routed(facts.labels, self.definitions.rules.get(alert.source), self.definitions.tree)
         over = alert.resolved_at or now
+        groups = {stay.group_id for stay in stays if stay.left_at is None}
+        telling = {stay.group_id for stay in stays if stay.left_at is None or stay.left_at >= over}
         mutes = self.mutes([alert]).get(alert.id, ())
-        return story(
-            replace(
-                facts,
-                number=alert.id,
-                events=events,
-                rules=rules,
-                mutes=mutes,
-                muters=self._muters(mutes),
-                groups=tuple(self._group(one) for one in membership.standings(self.connection, groups, alert.id)),
-                waiting=tuple(
-                    Waiting(channel=name, at=due)
-                    for name, due in membership.waiting(
-                        self.connection, groups | {stay.group_id for stay in stays if (stay.left_at or over) >= over}
-                    )
-                ),
-                fires_at=self._fires_at(alert),
-                kept=self._kept(alert),
-            ),
-            at,
+        return replace(
+            facts,
+            tried=routed.tried,
+            policies=routed.policies,
+            mutes=mutes,
+            muters=self._muters(mutes),
+            groups=tuple(self._group(one) for one in membership.standings(self.connection, groups, alert.id)),
+            waiting=tuple(Waiting(channel=name, at=at) for name, at in membership.waiting(self.connection, telling)),
+            fires_at=self._fires_at(alert),
+            kept=self._kept(alert),
         )
 
     def _events(self, number: int, stays: Sequence[Stay], at: datetime) -> tuple[Event, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from engine.core.alert import State
 from engine.core.story_events import sentences
 from engine.core.story_past import Past, keeping_quiet
 from engine.core.story_standing import covers, way
@@ -15,6 +16,10 @@ from rules.routing import NotifyOnUnmute
 _STUCK: Final = {
     Verdict.QUARANTINED: "nothing, until the rule's row is corrected",
     Verdict.DISABLED: "nothing, until the rule is enabled",
+}
+_DECIDES: Final = {
+    Verdict.UNROUTED: "tells whatever channel its route names by then",
+    Verdict.RECORD_MODE: "decides anew; nothing is sent while TOCSIN_DELIVERY is record",
 }
 _UNTIL_ASKED: Final = frozenset({Verdict.NO_DATA, Verdict.EVALUATION_FAILING, Verdict.NEVER_SEEN})
 _UNTIL_REPEATED: Final = frozenset({Verdict.TOLD, Verdict.ALREADY_TOLD})
@@ -40,22 +45,29 @@ def _came(facts: Facts, now: datetime) -> Next | None:
 
 
 def _due(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | None:
-    if verdict is Verdict.SEVERAL:
-        return None
     if past.unheard_ends:
         return _tried(facts, past.unheard_ends) or _flushed(facts, _decides(verdict, past))
+    return _of_its_rule(verdict, facts, past) or _of_its_group(verdict, facts, past, now)
+
+
+def _of_its_rule(verdict: Verdict, facts: Facts, past: Past) -> Next | None:
+    """What comes where nobody has anything to tell before the rule has: an edit of it, or its next evaluation."""
     if verdict in _STUCK and not (past.knowing and facts.groups):
         return Next(at=None, action=_STUCK[verdict])
     if verdict in _UNTIL_ASKED and not facts.groups:
         return _asked(facts.rules)
-    if verdict is Verdict.PENDING:
-        return _fires(facts)
+    return _fires(facts) if verdict is Verdict.PENDING else None
+
+
+def _of_its_group(verdict: Verdict, facts: Facts, past: Past, now: datetime) -> Next | None:
+    """What comes of an alert that a group has: a repeat, the end of what keeps it quiet, an attempt, or a flush."""
     if verdict in _UNTIL_REPEATED:
         return _repeated(facts, past)
-    quiet = keeping_quiet(facts, past, now)
-    if quiet is not None and verdict in _QUIET:
+    quiet = keeping_quiet(facts, past, now) if verdict in _QUIET else None
+    if quiet is not None:
         return _unmuted(quiet, facts, past)
-    return (_tried(facts) if verdict in _UNTIL_TRIED else None) or _flushed(facts, _decides(verdict, past))
+    tried = _tried(facts) if verdict in _UNTIL_TRIED else None
+    return tried or _flushed(facts, _decides(verdict, past))
 
 
 def _asked(rules: tuple[RuleFacts, ...]) -> Next | None:
@@ -70,9 +82,14 @@ def _fires(facts: Facts) -> Next:
     """An alert fires at an evaluation, so not before the next one."""
     asked = [one.evaluated_at for one in facts.rules if one.evaluated_at is not None]
     at = None if facts.fires_at is None else max([facts.fires_at, *asked])
-    quiet = [one for one in facts.mutes or () if at is None or one.until is None or one.until > at]
-    muted = f", but {covers(quiet[0], facts.muters.get(quiet[0].source or 0))}" if quiet else ""
-    return Next(at=at, action=f"it fires, if the condition still holds then, and takes {way(facts)}{muted}")
+    return Next(at=at, action=f"it fires, if the condition still holds then, and takes {way(facts)}{_quiet(facts, at)}")
+
+
+def _quiet(facts: Facts, at: datetime | None) -> str:
+    """What covers the alert now, and may do so then."""
+    lasting = (one for one in facts.mutes or () if at is None or one.until is None or one.until > at)
+    first = next(lasting, None)
+    return "" if first is None else f", but {covers(first, facts.muters.get(first.source or 0))}"
 
 
 def _tried(facts: Facts, channels: frozenset[str] | None = None) -> Next | None:
@@ -86,20 +103,18 @@ def _tried(facts: Facts, channels: frozenset[str] | None = None) -> Next | None:
 
 def _decides(verdict: Verdict, past: Past) -> str:
     """What the next flush of its group will be about."""
-    if past.transition is not None and past.transition.detail["after"] == "inactive":
-        knowing = ", ".join(past.knowing)
-        return f"tells its end to {knowing}, if they want ends" if knowing else "lets it go: nobody knows of it"
-    match verdict:
-        case Verdict.UNROUTED:
-            return "tells whatever channel its route names by then"
-        case Verdict.CHANNEL_UNCONFIGURED:
-            return f"tells {', '.join(past.problems) or 'it'}, if it can be told by then"
-        case Verdict.RECORD_MODE:
-            return "decides anew; nothing is sent while TOCSIN_DELIVERY is record"
-        case Verdict.WAITING if past.channels and not past.knowing:
-            return f"tells {past.whom}, unless something keeps it quiet then"
-        case _:
-            return "decides anew whom to tell"
+    if past.transition is not None and past.transition.detail["after"] == State.INACTIVE.value:
+        return _ends(past)
+    if verdict is Verdict.CHANNEL_UNCONFIGURED:
+        return f"tells {', '.join(past.problems) or 'it'}, if it can be told by then"
+    if verdict is Verdict.WAITING and past.channels and not past.knowing:
+        return f"tells {past.whom}, unless something keeps it quiet then"
+    return _DECIDES.get(verdict, "decides anew whom to tell")
+
+
+def _ends(past: Past) -> str:
+    knowing = ", ".join(past.knowing)
+    return f"tells its end to {knowing}, if they want ends" if knowing else "lets it go: nobody knows of it"
 
 
 def _flushed(facts: Facts, does: str) -> Next | None:

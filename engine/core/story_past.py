@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from engine.core.muting import Mute
 from engine.core.notifying import Reason
 from engine.core.story_events import RETRIED, SENT
 from engine.core.storyline import Event, Facts, Kind, Subject, target
@@ -174,17 +175,19 @@ def keeping_quiet(facts: Facts, past: Past, now: datetime) -> Event | None:
     """
     if facts.mutes is None:
         return None if past.mute is None or _is_over(past.mute, now) else past.mute
-    if not facts.mutes:
-        return None
-    first = facts.mutes[0]
-    until = None if first.until is None else first.until.isoformat()
-    name = None if first.source is None else facts.muters.get(first.source)
-    source = {} if name is None else {"source": name}
-    if past.mute is not None and (past.mute.reason, past.mute.detail["by"]) == (first.kind.value, first.by):
-        return replace(past.mute, detail={**past.mute.detail, "until": until, **source})
-    detail = {"by": first.by, "said": first.said, "until": until, "unseen": True, **source}
-    subject = Subject(type=first.kind.value, id=first.by, version=first.version)
-    return Event(at=now, kind=Kind.MUTE, reason=first.kind.value, subject=subject, detail=detail)
+    return _covering(facts.mutes[0], past.mute, facts.muters, now) if facts.mutes else None
+
+
+def _covering(mute: Mute, known: Event | None, muters: Mapping[int, str], now: datetime) -> Event:
+    """What covers it now, in the words of the row that told of it, if one did."""
+    detail: dict[str, object] = {"until": None if mute.until is None else mute.until.isoformat()}
+    if mute.source is not None and mute.source in muters:
+        detail["source"] = muters[mute.source]
+    if known is not None and (known.reason, known.detail["by"]) == (mute.kind.value, mute.by):
+        return replace(known, detail={**known.detail, **detail})
+    detail |= {"by": mute.by, "said": mute.said, "unseen": True}
+    subject = Subject(type=mute.kind.value, id=mute.by, version=mute.version)
+    return Event(at=now, kind=Kind.MUTE, reason=mute.kind.value, subject=subject, detail=detail)
 
 
 def _is_over(known: Event, now: datetime) -> bool:

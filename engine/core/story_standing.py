@@ -42,10 +42,7 @@ def _rules(facts: Facts, now: datetime) -> list[Step]:
 def rule_sentence(one: RuleFacts, *, dated: bool = False) -> str:
     """How a rule stands; `dated` says since when."""
     if one.problems:
-        instead = (
-            "nothing is evaluated in its place" if one.rule is None else f"version {one.rule.version} stays in force"
-        )
-        return f"rule {one.id!r} is set aside ({one.problems[0]}); {instead}"
+        return f"rule {one.id!r} is set aside ({one.problems[0]}); {_instead(one.rule)}"
     if one.rule is not None and not one.rule.enabled:
         return f"rule {one.id!r} is disabled"
     if not one.health:
@@ -62,6 +59,11 @@ _HEALTH: Final[Mapping[str, str]] = {
     "never_had_data": "has never got any data (health {}); check the metric's name, and that it is scraped",
 }
 _OTHER: Final = "has health {}"
+
+
+def _instead(good: Rule | None) -> str:
+    """What is evaluated while a rule's row is set aside."""
+    return "nothing is evaluated in its place" if good is None else f"version {good.version} stays in force"
 
 
 def _asks(rule: Rule | None) -> str:
