@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
@@ -222,8 +222,8 @@ def _each_route(routes: Sequence[Route]) -> Iterator[Problem]:
     for place, route in enumerate(routes):
         first.setdefault(route.id, place)
     for place, route in enumerate(routes):
-        hung = replace(route, parent_id=route.parent_id and ROOT)
-        yield from _untenable([hung] if route.id == ROOT else [Route(id=ROOT), hung], f"{place}.")
+        for fault in routing.faults(route):
+            yield _error(f"{place}.{fault.field}", fault.message)
         yield from _mislabelled(route, f"{place}.")
         if first[route.id] != place:
             yield _error(f"{place}.id", f"route {route.id!r} is there twice; give one of them another id")

@@ -153,39 +153,45 @@ def implicit(rule_id: str, channels: tuple[str, ...], root: Policy) -> Policy:
     )
 
 
-def _check(route: Route) -> None:
+def faults(route: Route) -> Iterator[RouteError]:
+    """Everything wrong with the route by itself, wherever it hangs: one error for each thing, each naming its field."""
     if route.id == ROOT:
-        _check_root(route)
+        yield from _faults_of_root(route)
     elif route.parent_id is None:
-        raise RouteError(f"route {route.id!r} has no parent; only 'root' stands alone", field="parent_id")
-    _check_group_by(route)
+        yield RouteError(f"route {route.id!r} has no parent; only 'root' stands alone", field="parent_id")
+    yield from _faults_of_group_by(route)
     for name, span in (("group_interval", route.group_interval), ("repeat_interval", route.repeat_interval)):
         if span is not None and span <= timedelta(0):
-            raise RouteError(f"route {route.id!r}: {name} {span} must be longer than 0", field=name)
+            yield RouteError(f"route {route.id!r}: {name} {span} must be longer than 0", field=name)
     if route.group_wait is not None and route.group_wait < timedelta(0):
-        raise RouteError(f"route {route.id!r}: group_wait {route.group_wait} must not be negative", field="group_wait")
+        yield RouteError(f"route {route.id!r}: group_wait {route.group_wait} must not be negative", field="group_wait")
 
 
-def _check_root(root: Route) -> None:
+def _check(route: Route) -> None:
+    for fault in faults(route):
+        raise fault
+
+
+def _faults_of_root(root: Route) -> Iterator[RouteError]:
     if root.parent_id is not None:
-        raise RouteError(f"the root route has no parent, not {root.parent_id!r}", field="parent_id")
+        yield RouteError(f"the root route has no parent, not {root.parent_id!r}", field="parent_id")
     if root.matchers:
-        raise RouteError("the root route takes every alert, so it has no matchers", field="matchers")
+        yield RouteError("the root route takes every alert, so it has no matchers", field="matchers")
     listed = {"mute_time_intervals": root.mute_time_intervals, "active_time_intervals": root.active_time_intervals}
     for name, intervals in listed.items():
         if intervals:
             message = f"the root route takes what nobody else does, so it has no {name}; put them on a route below it"
-            raise RouteError(message, field=name)
+            yield RouteError(message, field=name)
 
 
-def _check_group_by(route: Route) -> None:
+def _faults_of_group_by(route: Route) -> Iterator[RouteError]:
     names = route.group_by or ()
     if ALL_LABELS in names and len(names) > 1:
         message = f"route {route.id!r}: {ALL_LABELS!r} means every label, so it stands alone in group_by"
-        raise RouteError(message, field="group_by")
-    for name in names:
+        yield RouteError(message, field="group_by")
+    for name in dict.fromkeys(names):
         if names.count(name) > 1:
-            raise RouteError(f"route {route.id!r}: label {name!r} is twice in group_by", field="group_by")
+            yield RouteError(f"route {route.id!r}: label {name!r} is twice in group_by", field="group_by")
 
 
 def _children(by_id: Mapping[str, Route]) -> Mapping[str, list[Route]]:

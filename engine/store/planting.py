@@ -80,12 +80,10 @@ def settle(connection: Connection, planted: Planted) -> Planted:
 
 def check_route(route: Route) -> tuple[Problem, ...]:
     """What is wrong with the route by itself, wherever it hangs."""
-    hung = replace(route, parent_id=route.parent_id and routing.ROOT)
-    try:
-        routing.build([route] if route.id == routing.ROOT else [Route(id=routing.ROOT), hung])
-    except RouteError as error:
-        return (Problem(severity=Severity.ERROR, field=error.field or "", message=error.message),)
-    return ()
+    return tuple(
+        Problem(severity=Severity.ERROR, field=fault.field or "", message=fault.message)
+        for fault in routing.faults(route)
+    )
 
 
 def _grown(soil: Soil, before: Soil, previous: Planted | None) -> Configuration:

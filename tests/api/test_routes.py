@@ -143,8 +143,10 @@ def test_a_route_that_leaves_no_tree_is_refused(
 
 
 def test_everything_wrong_with_a_route_is_told_at_once(api: TestClient) -> None:
-    body = {**DB, "parent_id": "none", "channels": ["slak"], "group_interval": "0s"}
-    assert set(errors(api.post("/api/v1/routes", json=body))) == {"parent_id", "channels", "group_interval"}
+    timings = {"group_interval": "0s", "repeat_interval": "0s"}
+    body = {**DB, "parent_id": "none", "channels": ["slak"], "group_by": ["team", "team"], **timings}
+    wrong = {"parent_id", "channels", "group_by", *timings}
+    assert set(errors(api.post("/api/v1/routes", json=body))) == wrong
 
 
 @pytest.mark.parametrize(
