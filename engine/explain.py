@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Final, Protocol
 
 from engine.core.alert import Alert, State, TransitionReason
@@ -117,11 +118,15 @@ class Explainer:
         routed = self._routed(outward(labels, "", self.external), only, self.definitions.tree)
         imagined = _imagined(labels, "" if only is None else only.id, now)
         mutes = self.mutes([imagined]).get(0, ())
-        return story(replace(routed, rules=self._rules(names), mutes=mutes, muters=self._muters(mutes)), now)
+        meant = None if names else self._meant(labels.get(ALERTNAME, ""))
+        return story(
+            replace(routed, rules=self._rules(names), mutes=mutes, muters=self._muters(mutes), meant=meant), now
+        )
 
     def _wider(self, labels: Labels) -> list[Alert]:
         """The alerts of this name that have these labels and others: those that are pending or fire, else those that did."""
-        sources = sorted(self._called(labels.get(ALERTNAME, ""))) or [POSTED]
+        name = labels.get(ALERTNAME, "")
+        sources = sorted(self._called(name)) or [*sorted(self._gone(name)), POSTED]
         for states in (_ACTIVE, (State.INACTIVE,)):
             every = (
                 one
@@ -225,6 +230,14 @@ class Explainer:
         named = {rule.id for rule in self.definitions.rules.values() if rule.name == name}
         broken = self.definitions.quarantined.keys() - self.definitions.rules.keys()
         return named | (set(rule_status.named(self.connection, name)) & broken)
+
+    def _gone(self, name: str) -> frozenset[str]:
+        """The rules of this name that were deleted not too long ago; their alerts have ended, and are kept."""
+        return history.deleted(self.connection, "alert_rules", "name", name, limit=LONGEST)
+
+    def _meant(self, name: str) -> str | None:
+        """The name of a rule that somebody may have meant by one that no rule has."""
+        return next(iter(get_close_matches(name, {rule.name for rule in self.definitions.rules.values()}, n=1)), None)
 
     def _rules(self, ids: Sequence[str]) -> tuple[RuleFacts, ...]:
         rules = {name: rule for name in ids if (rule := self.definitions.rules.get(name)) is not None}

@@ -76,7 +76,12 @@ def _unseen(facts: Facts) -> Judged:
         if verdict is not None:
             return verdict, f"was never seen: {rule_sentence(one)}"
     known = ", ".join(f"{rule_sentence(one)} and has not returned it" for one in facts.rules)
-    return Verdict.NEVER_SEEN, f"was never seen; {known or 'no rule has this name'}; {_would(facts)}"
+    return Verdict.NEVER_SEEN, f"was never seen; {known or _nameless(facts)}; {_would(facts)}"
+
+
+def _nameless(facts: Facts) -> str:
+    meant = "" if facts.meant is None else f" (did you mean {facts.meant!r}?)"
+    return f"no rule has this name{meant}"
 
 
 def _obstacle(one: RuleFacts) -> Verdict | None:

@@ -144,7 +144,7 @@ class Facts:
     `rules` are that of the alert, or those of its name; `mutes` what covers it now (`None`: not known for that time), and
     `muters` how the alerts are called that do; `fires_at` when it can fire, if it is pending; `tried` the way through the
     routing tree in force, `policies` what its routes say. Of several alerts that have these labels `similar` has names,
-    and `unnamed` counts the others.
+    and `unnamed` counts the others; `meant` is the name of a rule much like the one asked for, where no rule has that.
     """
 
     labels: Labels
@@ -161,6 +161,7 @@ class Facts:
     kept: Kept | None = None
     similar: tuple[str, ...] = ()
     unnamed: int = 0
+    meant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -76,6 +76,14 @@ def restorable(connection: Connection, table: str, key: str, version: int) -> Re
     return None
 
 
+def deleted(connection: Connection, table: str, column: str, value: str, *, limit: int) -> frozenset[str]:
+    """The keys of those of the last `limit` deleted rows that had this value in this column."""
+    gone = and_(feed.c.table_name == table, feed.c.operation == Operation.DELETE.value)
+    shown = loose(feed.c.before, connection.dialect.name)
+    rows = connection.execute(select(feed.c.row_id, shown).where(gone).order_by(feed.c.id.desc()).limit(limit))
+    return frozenset(writable(key) for key, row in rows if isinstance(row, dict) and row.get(column) == value)
+
+
 def _read(connection: Connection, wanted: ColumnElement[bool], table: str, limit: int) -> list[Version]:
     shown = (loose(feed.c[name], connection.dialect.name) for name in ("author", "before", "after"))
     statement = select(feed.c.id, feed.c.operation, feed.c.version, feed.c.at, *shown).where(wanted)

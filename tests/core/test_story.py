@@ -215,6 +215,9 @@ BROKEN: Final = RuleFacts(id="r", rule=None, problems=("bad expr",))
             id="good version in force",
         ),
         pytest.param(
+            facts(meant="Busy!"), Verdict.NEVER_SEEN, "no rule has this name (did you mean 'Busy!'?); it", id="misspelt"
+        ),
+        pytest.param(
             facts(tried=()), Verdict.NEVER_SEEN, "no rule has this name; it would take no route", id="no rule"
         ),
         pytest.param(

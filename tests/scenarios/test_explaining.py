@@ -122,6 +122,23 @@ def test_a_resolved_alert_says_when_it_ended_and_who_knows(world: World) -> None
     assert "hook is told of its end: all alerts resolved" in said(found, Kind.DECISION)
 
 
+def test_an_alert_is_found_by_some_of_its_labels_also_when_its_rule_was_deleted(world: World) -> None:
+    fires(world)
+    world.until(25)
+    world.sql("DELETE FROM alert_rules")
+    world.until(100)
+    found = explain(world, alertname="Errors")
+    assert found.verdict is Verdict.RESOLVED
+    assert "(rule_deleted); its end was told to hook at" in found.summary
+
+
+def test_a_name_that_no_rule_has_is_answered_with_one_that_is_much_like_it(world: World) -> None:
+    rule(world)
+    world.until(25)
+    assert "no rule has this name (did you mean 'Errors'?)" in explain(world, alertname="errors").summary
+    assert "no rule has this name; it would" in explain(world, alertname="Disk").summary
+
+
 def test_an_alert_that_never_fired_says_so(world: World) -> None:
     fires(world, for_seconds=60)
     world.until(25)
