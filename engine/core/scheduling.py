@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-PHASES: Final = (4, 8, 16)
-"""Into how many phases an interval is divided: enough to spread the load, few enough that each is worth a write."""
-APART: Final = timedelta(seconds=3)
-"""How far phases are apart, where there are more than the fewest."""
+PHASES: Final = 16
+"""Into how many phases an interval is divided: enough to spread the load, few enough that a phase is worth one write."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,14 +61,8 @@ class Schedule:
 def schedule(*, datasource: str, interval: timedelta, query_offset: timedelta, skeleton: str) -> Schedule:
     """The schedule of a rule with this query skeleton; equal inputs give equal slots on every machine and version."""
     digest = hashlib.sha256(skeleton.encode()).digest()
-    count = phases(interval)
-    phase = interval * (int.from_bytes(digest[:8]) % count) / count
+    phase = interval * (int.from_bytes(digest[:8]) % PHASES) / PHASES
     return Schedule(datasource=datasource, interval=interval, query_offset=query_offset, phase=phase)
-
-
-def phases(interval: timedelta) -> int:
-    """Into how many phases this interval is divided: sixteen from 48 s on, eight from 24 s on, else four."""
-    return max((count for count in PHASES if count * APART <= interval), default=min(PHASES))
 
 
 def is_due(at: datetime | None, now: datetime, every: timedelta) -> bool:

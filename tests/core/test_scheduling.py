@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.scheduling import Schedule, is_due, phases, schedule
+from engine.core.scheduling import PHASES, Schedule, is_due, schedule
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -50,22 +50,13 @@ def test_the_same_skeleton_has_the_same_slots_everywhere() -> None:
 
 @given(st.text())
 def test_a_phase_is_one_of_sixteen_parts_of_the_interval(skeleton: str) -> None:
-    part = MINUTE / 16
+    part = MINUTE / PHASES
     assert of(skeleton).phase % part == timedelta(0)
     assert timedelta(0) <= of(skeleton).phase < MINUTE
 
 
 def test_different_queries_are_spread_over_the_interval() -> None:
-    assert len({of(f"metric_{number}").phase for number in range(200)}) == 16
-
-
-@pytest.mark.parametrize(
-    ("seconds", "count"), [(0.5, 4), (10, 4), (23, 4), (24, 8), (30, 8), (48, 16), (60, 16), (3600, 16)]
-)
-def test_a_short_interval_has_fewer_phases(seconds: float, count: int) -> None:
-    interval = timedelta(seconds=seconds)
-    assert phases(interval) == count
-    assert len({of(f"metric_{number}", interval).phase for number in range(200)}) == count
+    assert len({of(f"metric_{number}").phase for number in range(200)}) == PHASES
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def missed_of(outside: Outside, engine: EngineProcess, rule: str) -> timedelta:
     assert status == 200, told
     at = datetime.fromisoformat(told["status"]["next_evaluation_at"]).timestamp()
     rows = outside.sql("SELECT phase_seconds, missed_slots FROM evaluation_units")
-    # There are four phases in a second.
+    # There are sixteen phases in a second.
     (missed,) = {number for phase, number in rows if abs((at - phase + 0.01) % 1) < 0.02}
     return timedelta(seconds=missed)
 

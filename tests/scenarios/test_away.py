@@ -129,7 +129,7 @@ def test_a_message_that_waits_is_sent_soon_though_the_clock_jumps_by_hours(world
     rule(world)
     world.outcomes["WebhookUrl"] = [DOWN] * 3
     world.returns(BREACH, (HOST, 12))
-    world.until(14)
+    world.until(12)
     assert world.told("WebhookUrl") == []
     world.broken_on_purpose = True
     world.clock.moment += timedelta(hours=jump)

@@ -118,7 +118,7 @@ def test_a_message_nobody_has_tried_is_superseded_by_a_newer_one(world: World) -
     world.until(15)
     rule(world, id="later", name="Later", metric_name="others")
     world.returns("(others\n) > 10", (HOST, 12))
-    world.until(32)
+    world.until(24)
     world.returns("(others\n) > 10", (HOST, 12), ({**HOST, "host": "b"}, 12))
     world.until(200)
     statuses = [status for (status,) in world.rows("SELECT status FROM outbox ORDER BY id")]
