@@ -17,6 +17,7 @@ from engine.core.external import NONE, outward
 from engine.core.flush import Group
 from engine.core.grouping import Placement, place
 from engine.core.moving import Shift, shift, successor
+from engine.core.notifying import Reason
 from engine.store import groups, ledger, moving
 from engine.store.database import Database
 from engine.store.definitions import Definitions
@@ -160,6 +161,10 @@ class _Move:
         heir = successor(self.old.id, list(shifts.values()), told)
         entering = [(number, placement) for number, one in shifts.items() for placement in one.entering]
         if heir is not None and moving.become(self.connection, self.old, heir, self._soon(heir, told)):
+            addressed = {target.channel for target, one in standings.items() if one.last_reason != Reason.MOVED.value}
+            if addressed.isdisjoint(heir.policy.channels):
+                # Nobody who is told from now on was kept from hearing of anything.
+                moving.forget_mutes(self.connection, self.old.id)
             self._as_a_whole(heir, entering)
         else:
             self._each(shifts, entering)

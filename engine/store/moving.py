@@ -199,6 +199,11 @@ def become(connection: Connection, group: Group, placement: Placement, flush_at:
     return True
 
 
+def forget_mutes(connection: Connection, group_id: int) -> None:
+    """Forget whom the group's last flush found muted."""
+    connection.execute(update(alert_groups).where(alert_groups.c.id == group_id).values(muted={}))
+
+
 def _standing(connection: Connection, placement: Placement) -> int | None:
     query = select(alert_groups.c.id).where(
         alert_groups.c.route_id == placement.policy.route_id, alert_groups.c.labels_hash == placement.labels_hash

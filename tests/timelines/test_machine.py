@@ -23,6 +23,7 @@ from tests.timelines.events import (
     DEAD,
     OWN,
     RETRY,
+    EditNight,
     EditRoutes,
     EditSilence,
     End,
@@ -34,6 +35,7 @@ from tests.timelines.events import (
     NameChannels,
     Quieten,
     Restart,
+    Wait,
 )
 from tests.timelines.machine import Timelines
 
@@ -156,6 +158,7 @@ def test_a_rule_that_is_given_channels_of_its_own_while_it_fires_tells_those_and
     assert story.heard["hook"].firing == {}
 
 
+SLOW_A, SLOW_B, SLOW_C = ALERTS[3:]
 A_FIRES: Final = Fire(alerts=ALERTS[:1])
 HOOK_FAILS_ONCE: Final = Fail(channel="hook", outcomes=(RETRY,))
 EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
@@ -178,6 +181,21 @@ EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
         (A_FIRES, 0),
         (Quieten(matchers='host="a"', lasting=20), 0),
         (EditRoutes(tree=11), 310),
+    ),
+    "another channel was muted, whose route the group had": (
+        (EditRoutes(tree=11), 0),
+        (EditNight(night=2), 0),
+        (A_FIRES, 310),
+        (Wait(), 200),
+        (EditRoutes(tree=12), 61),
+    ),
+    "another channel was muted, and the next one would not hear of the end of a mute": (
+        (Fire(alerts=(SLOW_A, SLOW_C)), 0),
+        (EditRoutes(tree=4), 61),
+        (Fire(alerts=(SLOW_B,)), 310),
+        (EditRoutes(tree=10), 310),
+        (Quieten(matchers='alertname="Slow"', later=25, lasting=700), 310),
+        (End(alerts=(SLOW_A,)), 61),
     ),
     "a channel that wants no ends is left out, and comes back": (
         (EditRoutes(tree=9), 0),
