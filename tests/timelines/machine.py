@@ -284,7 +284,7 @@ class Timelines(RuleBasedStateMachine):
         stands = {(labels, channel): self.truth.stand(labels, channel) for labels in EVERY for channel in CHANNELS}
         return Present(
             firing=frozenset(self.truth.fires),
-            muted=frozenset(where for where, stand in stands.items() if stand.muted),
+            muted=frozenset(where for where, stand in stands.items() if stand.muted and where not in self.truth.let_go),
             routed=frozenset(where for where, stand in stands.items() if stand.routed),
         )
 
