@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.cli import app
+from api.demo.stage import neutral
 from tests.api.commands.asking import tocsin
 from tests.peers.engine_process import EngineProcess
 from tests.peers.processes import wait_until
@@ -131,7 +133,8 @@ def test_each_is_told_of_everywhere_and_the_configuration_in_force_stays(
         assert way(engine) == ["below"]
         listed = tocsin(bad.noun, "list", url=engine.url)
         assert (listed.status, f"warning: {said}" in listed.err.splitlines()) == (0, True)
-        environment = {
+        environment: dict[str, str | None] = {
+            **dict.fromkeys(os.environ.keys() - neutral(os.environ).keys()),
             "TOCSIN_DATABASE_URL": outside.database_url,
             "TOCSIN_PROMETHEUS_URL": outside.watched.prometheus.url,
         }
