@@ -74,8 +74,10 @@ def flush(
     """Decide everything about `group` at `now`.
 
     `alerts` are its members and whatever a channel still believes to fire; one that is pending again has ended. `moved` are
-    those of the latter that are members no more; while they fire, they do so in other groups. `targets` holds everyone who
-    believes something to fire, also whom the route no longer reaches, and `apart` says of whom other groups tell something.
+    those of the latter that are members no more; while they fire, they do so in other groups, and their end is told to those
+    alone who believe that they do. `targets` holds everyone who believes something to fire, also whom the route no longer
+    reaches, and `apart` says of whom other groups tell something.
+
     Repeats and `told.at` count from the scheduled time, not from `now`, so that a late flush shifts nothing after it.
     """
     at = this_flush(group.flush_at, policy.group_interval, now)
@@ -99,12 +101,13 @@ def _decide(told: Told, standing: Standing, terms: Terms, at: datetime, apart: A
 
 def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes, moved: Collection[int]) -> Standing:
     firing: set[int] = set()
-    resolved: set[int] = set()
+    ended: set[int] = set()
     for alert in alerts:
         assert alert.id is not None
-        (firing if alert.state is State.FIRING else resolved).add(alert.id)
-    elsewhere = firing.intersection(moved)
+        (firing if alert.state is State.FIRING else ended).add(alert.id)
+    elsewhere, departed = firing.intersection(moved), ended.intersection(moved)
     firing -= elsewhere
+    resolved = ended - departed
     muted = frozenset(mutes)
     return Standing(
         firing=frozenset(firing - muted),
@@ -116,4 +119,5 @@ def _standing(group: Group, alerts: Iterable[Alert], mutes: Mutes, moved: Collec
             alert_id for alert_id, muters in group.muted.items() if all(kind.by_alert for kind, _ in muters)
         ),
         moved=frozenset(elsewhere),
+        departed=frozenset(departed),
     )

@@ -66,7 +66,8 @@ class Standing:
 
     `muted_before` are those the previous flush found firing and muted, `inhibited_before` those of them that nothing but other
     alerts muted. `resolved_muted` are the resolved ones a mute covers. `moved` are told ones that still fire and have gone to
-    other groups: for this group, that is their end.
+    other groups: for this group, that is their end. `departed` are told ones that have ended, after they went or because word
+    of their end got lost.
     """
 
     firing: frozenset[int] = frozenset()
@@ -76,6 +77,7 @@ class Standing:
     muted_before: frozenset[int] = frozenset()
     inhibited_before: frozenset[int] = frozenset()
     moved: frozenset[int] = frozenset()
+    departed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +141,7 @@ class _Case:
     @property
     def resolved(self) -> frozenset[int]:
         """What has ended as far as the channel may know: a mute hides the end only of what the channel never heard of."""
-        ended = self.standing.resolved | self.standing.moved
+        ended = self.standing.resolved | self.standing.moved | self.standing.departed
         return (self.standing.resolved - self.standing.resolved_muted) | (ended & self.told.firing)
 
     @property

@@ -35,6 +35,7 @@ def flushed(
     targets: Mapping[Target, Terms] | None = None,
     told: Mapping[Target, Told] | None = None,
     muted: Sequence[int] = (),
+    moved: Sequence[int] = (),
     now: datetime = NOON,
 ) -> Flush:
     """A flush of GROUP on time, to the pager alone, unless said otherwise."""
@@ -45,6 +46,7 @@ def flushed(
         targets={PAGER: TERMS} if targets is None else targets,
         told=told or {},
         mutes=dict.fromkeys(muted, QUIET),
+        moved=moved,
         now=now,
     )
 
@@ -65,6 +67,19 @@ def test_every_channel_is_decided_for_by_what_it_was_told_itself() -> None:
         "mail": Reason.ALREADY_TOLD,
         "chat": Reason.MOVED,
     }
+
+
+def test_the_end_of_what_left_the_group_is_told_to_those_who_believe_that_it_fires_and_to_nobody_else() -> None:
+    done = flushed(
+        alert(1, State.INACTIVE),
+        alert(2),
+        targets={PAGER: TERMS, MAIL: TERMS},
+        told={PAGER: firing(1, 2), MAIL: firing(2)},
+        moved=[1],
+    )
+    pager, mail = (done.decisions[target] for target in (PAGER, MAIL))
+    assert (pager.reason, pager.firing, pager.resolved) == (Reason.SOME_RESOLVED, {2}, {1})
+    assert (mail.reason, mail.told) == (Reason.ALREADY_TOLD, firing(2))
 
 
 def test_recipients_of_one_channel_are_told_apart_and_sorted() -> None:

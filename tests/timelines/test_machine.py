@@ -264,6 +264,15 @@ EDITS: Final[Mapping[str, tuple[tuple[Event, float], ...]]] = {
         (EditRoutes(tree=3), 0),
         (Fire(alerts=ALERTS[2:3]), 12),
     ),
+    "a channel without ends was told of an alert whose end is told by another group": (
+        (EditRoutes(tree=3), 0),
+        (Fire(alerts=ALERTS[:2]), 61),
+        (EditRoutes(tree=0), 61),
+        (EditRoutes(tree=11), 61),
+        (End(alerts=ALERTS[:1]), 3),
+        (EditRoutes(tree=0), 2),
+        (EditRoutes(tree=1), 31),
+    ),
     "that the end of a mute is no news is taken back before the end of another": (
         (EditRoutes(tree=10), 0),
         (Quieten(matchers='host="a"', lasting=20), 0),

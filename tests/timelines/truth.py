@@ -225,6 +225,11 @@ TREES: Final[tuple[tuple[Route, ...], ...]] = (
         replace(DOWN, notify_on_unmute=NotifyOnUnmute.NEVER, mute_time_intervals=("night",)),
         replace(HOST, notify_on_unmute=NotifyOnUnmute.ALWAYS),
     ),
+    (replace(ROOT, channels=("hook", "pager")), HOST),
+    (
+        replace(ROOT, channels=("hook", "quiet"), group_by=("...",)),
+        replace(DOWN, channels=("pager", "hook"), group_by=()),
+    ),
 )
 """Trees to change between; routes of one id are the same route, edited. None of them tells a channel of one alert by two ways."""
 
