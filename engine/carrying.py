@@ -62,6 +62,19 @@ class _Point:
     target: Target
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Points:
+    """What the groups have not told their members' addressees but others may have, and what they told and speak for no more."""
+
+    unheard: tuple[_Point, ...]
+    orphaned: tuple[_Point, ...]
+    tellers: Tellers
+
+    @property
+    def every(self) -> tuple[_Point, ...]:
+        return self.unheard + self.orphaned
+
+
 _Gap = tuple[int, Target, Set[int]]
 """A group, an addressee and the members of which it told this one nothing."""
 
@@ -76,25 +89,30 @@ def carry(
     external: Labels,
 ) -> Carried:
     """Let these groups take over what others told of their alerts, and find what is apart."""
-    carryable = _Carryable(definitions, reached)
-    gaps = [gap for voice in voices for gap in carryable.gaps(voice, standings[voice.id])]
-    orphaned = [point for voice in voices for point in carryable.orphaned(voice, standings[voice.id])]
-    lacking = set(chain.from_iterable(numbers for _, _, numbers in gaps))
-    tellers = moving.tellers(connection, lacking.union(point.alert_id for point in orphaned))
-    unheard = [point for gap in gaps for point in _unheard(gap, tellers)]
-    if not unheard and not orphaned:
+    points = _points(connection, _Carryable(definitions, reached), voices, standings)
+    if not points.every:
         return Carried(standings=standings, apart={})
     ways = _Ways(
         alerts={number: alert for voice in voices for number, alert in voice.alerts.items()},
-        memberships=moving.memberships(connection, {point.alert_id for point in (*unheard, *orphaned)}),
+        memberships=moving.memberships(connection, {point.alert_id for point in points.every}),
         reached=reached,
         definitions=definitions,
         external=external,
     )
-    lookup = _look_up(connection, tellers, {voice.id for voice in voices}, ways)
-    left = lookup.left(sorted(unheard))
-    fates = lookup.fates(sorted(orphaned))
+    lookup = _look_up(connection, points.tellers, {voice.id for voice in voices}, ways)
+    left = lookup.left(points.unheard)
+    fates = lookup.fates(points.orphaned)
     return Carried(standings=_saved(connection, lookup, standings), apart=_apart(left, fates))
+
+
+def _points(connection: Connection, carryable: _Carryable, voices: Sequence[Voice], standings: Standings) -> _Points:
+    """What of the groups about to be flushed has to be looked up over all."""
+    gaps = [gap for voice in voices for gap in carryable.gaps(voice, standings[voice.id])]
+    orphaned = [point for voice in voices for point in carryable.orphaned(voice, standings[voice.id])]
+    lacking = set(chain.from_iterable(numbers for _, _, numbers in gaps))
+    tellers = moving.tellers(connection, lacking.union(point.alert_id for point in orphaned))
+    unheard = chain.from_iterable(_unheard(gap, tellers) for gap in gaps)
+    return _Points(unheard=tuple(sorted(unheard)), orphaned=tuple(sorted(orphaned)), tellers=tellers)
 
 
 def _unheard(gap: _Gap, tellers: Tellers) -> Iterator[_Point]:
