@@ -273,14 +273,24 @@ class Explainer:
         ]
 
     def _rule_then(self, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
-        """The rule in the version that last had something to say of the alert until then; its health where it has not changed."""
+        """The rule in the version that last had something to say of the alert until then, or was in force; its health where it
+        has not changed since.
+        """
         known = one if one.since is None or one.since <= at else replace(one, since=None, health="", error=None)
         spoke = _spoke(events, at)
-        is_that = known.rule is not None and known.rule.version == spoke
-        return known if spoke is None or is_that else self._in_version(known, spoke)
+        if spoke is not None:
+            return self._in_version(known, spoke)
+        last = history.last_until(self.connection, "alert_rules", one.id, at)
+        if last is None:
+            return replace(known, absent=history.began_after(self.connection, "alert_rules", one.id, at))
+        if last.after is None:
+            return replace(known, absent=True)
+        return known if last.version is None else self._in_version(known, last.version)
 
     def _in_version(self, one: RuleFacts, version: int) -> RuleFacts:
         """The same with the rule as it was in this version, if that can still be read."""
+        if one.rule is not None and one.rule.version == version:
+            return one
         found = history.restorable(self.connection, "alert_rules", one.id, version)
         try:
             return one if found is None else replace(one, rule=rule_rows.from_row(found.row), problems=())

@@ -28,6 +28,7 @@ _BY_MUTE: Final[Mapping[str, Verdict]] = {
 }
 _BY_FAILURE: Final = {"rate_limited": Verdict.RATE_LIMITED, "unconfigured": Verdict.CHANNEL_UNCONFIGURED}
 _BY_HEALTH: Final = {"never_had_data": Verdict.NO_DATA, "err": Verdict.EVALUATION_FAILING}
+_RETURNED_NOTHING: Final = " and has not returned it"
 _WITHOUT_DATA: Final = frozenset({TransitionReason.NO_DATA.value, TransitionReason.SERIES_MISSING.value})
 
 Judged = tuple[Verdict, str]
@@ -71,12 +72,13 @@ def _pending(facts: Facts, since: Event, now: datetime) -> str:
 def _unseen(facts: Facts) -> Judged:
     if facts.similar:
         return Verdict.SEVERAL, _several(facts)
+    seen = "had not been seen by then" if facts.events else "was never seen"
     for one in facts.rules:
         verdict = _obstacle(one)
         if verdict is not None:
-            return verdict, f"was never seen: {rule_sentence(one)}"
-    known = ", ".join(f"{rule_sentence(one)} and has not returned it" for one in facts.rules)
-    return Verdict.NEVER_SEEN, f"was never seen; {known or _nameless(facts)}; {_would(facts)}"
+            return verdict, f"{seen}: {rule_sentence(one)}"
+    known = ", ".join(f"{rule_sentence(one)}{'' if one.absent else _RETURNED_NOTHING}" for one in facts.rules)
+    return Verdict.NEVER_SEEN, f"{seen}; {known or _nameless(facts)}; {_would(facts)}"
 
 
 def _nameless(facts: Facts) -> str:
@@ -86,6 +88,8 @@ def _nameless(facts: Facts) -> str:
 
 def _obstacle(one: RuleFacts) -> Verdict | None:
     """What keeps a rule from raising any alert."""
+    if one.absent:
+        return None
     if one.rule is None:
         return Verdict.QUARANTINED
     return _BY_HEALTH.get(one.health) if one.rule.enabled else Verdict.DISABLED

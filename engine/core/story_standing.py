@@ -41,6 +41,8 @@ def _rules(facts: Facts, now: datetime) -> list[Step]:
 
 def rule_sentence(one: RuleFacts, *, dated: bool = False) -> str:
     """How a rule stands; `dated` says since when."""
+    if one.absent:
+        return f"rule {one.id!r} did not exist then"
     if one.problems:
         return f"rule {one.id!r} is set aside ({one.problems[0]}); {_instead(one.rule)}"
     if one.rule is not None and not one.rule.enabled:

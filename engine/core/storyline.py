@@ -90,7 +90,7 @@ class RuleFacts:
     """One rule now: `rule` is the version in force (`None`: the row never could be), `problems` why its row is set aside.
 
     `health` is the word of its status (`""`: not known for that time), `since` when it became that; `evaluated_at` when it is
-    asked next.
+    asked next. `absent` is a rule that there was none of at the time the story is told of.
     """
 
     id: str
@@ -100,6 +100,7 @@ class RuleFacts:
     error: str | None = None
     problems: tuple[str, ...] = ()
     evaluated_at: datetime | None = None
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

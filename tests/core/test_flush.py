@@ -78,7 +78,7 @@ def test_the_end_of_what_left_the_group_is_told_to_those_who_believe_that_it_fir
         moved=[1],
     )
     pager, mail = (done.decisions[target] for target in (PAGER, MAIL))
-    assert (pager.reason, pager.firing, pager.resolved) == (Reason.SOME_RESOLVED, {2}, {1})
+    assert (pager.reason, set(pager.firing), set(pager.resolved)) == (Reason.SOME_RESOLVED, {2}, {1})
     assert (mail.reason, mail.told) == (Reason.ALREADY_TOLD, firing(2))
 
 

@@ -13,7 +13,7 @@ from engine.core.outcome import Failed, FailureReason
 from engine.core.storyline import Explanation, Kind, Verdict
 from engine.explain import Explainer
 from engine.prometheus import QueryError, QueryErrorKind
-from engine.store.tables import inhibit_rules, routes, silences, thresholds, time_intervals
+from engine.store.tables import definition_changes, inhibit_rules, routes, silences, thresholds, time_intervals
 from rules.labels import Labels
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_firing import BREACH, HOST, rule
@@ -388,6 +388,39 @@ def test_the_past_is_told_as_it_was_with_what_came_next(world: World) -> None:
     assert then.next.action.startswith("pending → firing (held)")
     assert all(step.at <= START + timedelta(seconds=20) for step in then.steps)
     assert explain(world, at=200).verdict is Verdict.ALREADY_TOLD
+
+
+def test_before_there_was_a_rule_it_was_not_in_force(world: World) -> None:
+    world.until(40)
+    fires(world)
+    world.until(60)
+    changed(world, "insert", 30)
+    then = explain(world, at=20)
+    assert then.verdict is Verdict.NEVER_SEEN
+    assert then.summary.startswith(
+        "Errors{host=\"a\"} had not been seen by then; rule 'r' did not exist then; it would take"
+    )
+    assert said(then, Kind.RULE) == ["rule 'r' did not exist then"]
+    assert "did not exist" not in explain(world, at=31).summary
+
+
+def test_before_an_alert_was_seen_its_rule_was_in_force_in_the_version_of_that_time(world: World) -> None:
+    rule(world, threshold=11)
+    world.until(40)
+    world.sql("UPDATE alert_rules SET threshold = 10 WHERE id = 'r'")
+    world.returns(BREACH, (HOST, 12))
+    world.until(60)
+    changed(world, "insert", 0)
+    changed(world, "update", 40)
+    assert "rule 'r' version 1, `errors > 11`, was in force" in explain(world, at=20).summary
+    assert "rule 'r' version 2, `errors > 10`, was in force" in explain(world, at=41).summary
+
+
+def changed(world: World, operation: str, seconds: int) -> None:
+    """Date such changes of the rule by the clock of the story: the database dates them by its own."""
+    found = (definition_changes.c.row_id == "r") & (definition_changes.c.operation == operation)
+    with world.service.database.write() as connection:
+        connection.execute(definition_changes.update().where(found).values(at=START + timedelta(seconds=seconds)))
 
 
 def test_the_past_is_told_with_the_routes_the_rule_and_the_timers_of_that_time(world: World) -> None:
