@@ -165,14 +165,10 @@ class Flushing:
         self, connection: Connection, stands: Iterable[flushes.Stand], definitions: Definitions
     ) -> None:
         """See which of these groups silences have a part in that came, went or were edited since they came to rest."""
-        behind = self.resting.behind((stand.id for stand in stands), definitions.silences)
-        if behind:
-            known = self.muting.labels(connection, chain.from_iterable(behind.values()))
-            labels = {
-                group_id: [known[number] for number in numbers if number in known]
-                for group_id, numbers in behind.items()
-            }
-            self.resting.follow(labels, definitions.silences)
+        for behind in self.resting.behind((stand.id for stand in stands), definitions.silences):
+            numbers = chain.from_iterable(behind.groups.values())
+            covered = self.muting.covered(connection, numbers, [one.matchers for one in behind.changed])
+            self.resting.follow(behind, covered, definitions.silences)
 
     def _timers(
         self, connection: Connection, stands: Sequence[flushes.Stand], definitions: Definitions, now: datetime

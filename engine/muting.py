@@ -6,10 +6,12 @@ so are the rules they are sources of. A look therefore costs one query for row n
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from engine.core.alert import Alert
 from engine.core.external import NONE, outward, sent_out
@@ -18,7 +20,7 @@ from engine.core.grouping import policies
 from engine.core.inhibiting import Inhibitor, Sources
 from engine.core.levels import overtaken
 from engine.core.muting import Mute, Mutes, by_every_route, by_intervals, mutes
-from engine.core.sieve import Sieve
+from engine.core.sieve import Pair, Sieve
 from engine.store import alerts as alert_rows
 from engine.store import severities
 from engine.store.definitions import Definitions
@@ -26,8 +28,13 @@ from engine.store.door import Connection
 from engine.store.ledger import Entry, Kind, Subject
 from rules.inhibition import InhibitRule
 from rules.labels import Labels
+from rules.matchers import Matcher
 from rules.routing import Policy
 from rules.silences import Silence
+
+MOST_ASKED: Final = 20
+"""Labels by which alerts are looked for in the database; by more, they are all read."""
+_PLAIN: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class _Silences:
@@ -127,6 +134,22 @@ class Muting:
         """The labels by which these alerts are known outside."""
         found = alert_rows.identities(connection, numbers)
         return {number: outward(own, source, self.external) for number, (source, own) in found.items()}
+
+    def covered(
+        self, connection: Connection, numbers: Iterable[int], lists: Sequence[tuple[Matcher, ...]]
+    ) -> frozenset[int]:
+        """Those of these alerts that one of the lists of matchers matches; the database leaves out most of the others."""
+        sieve = Sieve(lists)
+        found = alert_rows.identities(connection, numbers, bearing=self._asked(sieve.demanded))
+        outside = ((number, outward(own, source, self.external)) for number, (source, own) in found.items())
+        return frozenset(number for number, labels in outside if sieve.matching(labels))
+
+    def _asked(self, demanded: frozenset[Pair] | None) -> frozenset[Pair] | None:
+        """What the database can be asked for: few plain labels of the alerts' own."""
+        if demanded is None or len(demanded) > MOST_ASKED:
+            return None
+        plain = all(_PLAIN.fullmatch(name) and name not in self.external for name, _ in demanded)
+        return demanded if plain else None
 
     def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:
         """Learn what fires now, so that a flush, which keeps others from writing, finds little left to learn."""

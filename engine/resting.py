@@ -7,7 +7,7 @@ decide the same, and only the group's timer goes on. So it does not matter who c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -16,12 +16,10 @@ from engine.bearings import Bearing
 from engine.core.flush import Target
 from engine.core.inhibiting import Inhibitor
 from engine.core.notifying import Terms, Told
-from engine.core.sieve import Sieve
 from engine.muting import Look
 from engine.store.definitions import Definitions
 from engine.store.flushes import Stand
 from rules.channels import Channel
-from rules.labels import Labels
 from rules.rule import Rule
 from rules.silences import Silence, holding
 from rules.thresholds import Threshold
@@ -47,6 +45,14 @@ class Rest:
     held: tuple[Silence, ...]
     inhibited: Mapping[int, tuple[str, ...]]
     until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """Groups with their alerts that were found among the same silences, and those that came, went or were edited since."""
+
+    changed: Sequence[Silence]
+    groups: dict[int, tuple[int, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,26 +92,27 @@ class Resting:
         """Those of these groups that rest, as far as is known."""
         return [number for number in ids if number in self._known]
 
-    def behind(self, ids: Iterable[int], silences: tuple[Silence, ...]) -> dict[int, tuple[int, ...]]:
-        """Those of these groups that were found among other silences, with their alerts."""
-        found = ((number, self._known[number]) for number in ids if number in self._known)
-        return {number: rest.numbers for number, rest in found if rest.every is not silences}
+    def behind(self, ids: Iterable[int], silences: tuple[Silence, ...]) -> list[Behind]:
+        """Those of these groups that were found among other silences."""
+        found: dict[int, Behind] = {}
+        for number in ids:
+            rest = self._known.get(number)
+            if rest is not None and rest.every is not silences:
+                if id(rest.every) not in found:
+                    found[id(rest.every)] = Behind(changed=changed(rest.every, silences))
+                found[id(rest.every)].groups[number] = rest.numbers
+        return list(found.values())
 
-    def follow(self, labels: Mapping[int, Sequence[Labels]], silences: tuple[Silence, ...]) -> None:
-        """Forget those of these groups with an alert that one of the silences covers which are not the same any more.
+    def follow(self, behind: Behind, covered: Set[int], silences: tuple[Silence, ...]) -> None:
+        """Forget those of these groups that have an alert which one of the silences in between covers (`covered`).
 
-        `labels` are those of each group's alerts, by which they are known outside. To all others it is as if nothing had changed.
+        To all others it is as if nothing had changed.
         """
-        sieves: dict[int, Sieve] = {}
-        for group_id, every in labels.items():
-            rest = self._known[group_id]
-            if id(rest.every) not in sieves:
-                sieves[id(rest.every)] = Sieve([one.matchers for one in changed(rest.every, silences)])
-            sieve = sieves[id(rest.every)]
-            if any(sieve.matching(one) for one in every):
-                self.forget(group_id)
+        for group_id, numbers in behind.groups.items():
+            if covered.isdisjoint(numbers):
+                self._known[group_id] = replace(self._known[group_id], every=silences)
             else:
-                self._known[group_id] = replace(rest, every=silences)
+                self.forget(group_id)
 
     def targets(self, ids: Iterable[int]) -> list[int]:
         """The alerts of these groups that an inhibit rule is meant for."""

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from rules.labels import Labels
 from rules.matchers import Matcher, Operator
 
-_Pair = tuple[str, str]
+Pair = tuple[str, str]
+"""A label's name and value."""
 
 
 class Sieve:
@@ -19,13 +20,18 @@ class Sieve:
 
     def __init__(self, lists: Sequence[tuple[Matcher, ...]]) -> None:
         self._lists = lists
-        self._by_pair: dict[_Pair, list[int]] = {}
+        self._by_pair: dict[Pair, list[int]] = {}
         self._others: list[int] = []
         demanded = [[(matcher.name, matcher.value) for matcher in one if _demands(matcher)] for one in lists]
         common = Counter(pair for pairs in demanded for pair in pairs)
         for index, pairs in enumerate(demanded):
             rarest = min(pairs, key=lambda pair: common[pair], default=None)
             (self._others if rarest is None else self._by_pair.setdefault(rarest, [])).append(index)
+
+    @property
+    def demanded(self) -> frozenset[Pair] | None:
+        """The pairs of which labels must have one for any list to match; `None` where a list demands none."""
+        return None if self._others else frozenset(self._by_pair)
 
     def matching(self, labels: Labels) -> list[int]:
         """The places of the lists of which every matcher matches, in order."""

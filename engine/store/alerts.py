@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -322,13 +323,16 @@ def firing(connection: Connection) -> str:
     return found or ""
 
 
-def identities(connection: Connection, ids: Iterable[int]) -> dict[int, tuple[str, Labels]]:
-    """The source and the labels of these alerts, by row number, the lowest first."""
+def identities(
+    connection: Connection, ids: Iterable[int], *, bearing: Collection[tuple[str, str]] | None = None
+) -> dict[int, tuple[str, Labels]]:
+    """The source and the labels of these alerts, by row number, the lowest first; of those alone with a label of `bearing`."""
     numbers = sorted(ids)
+    wanted = () if bearing is None else (or_(*(alerts.c.labels[name].as_string() == value for name, value in bearing)),)
     found: dict[int, tuple[str, Labels]] = {}
     for start in range(0, len(numbers), 500):
         chosen = alerts.c.id.in_(numbers[start : start + 500])
-        query = select(alerts.c.id, alerts.c.source, alerts.c.labels).where(chosen).order_by(alerts.c.id)
+        query = select(alerts.c.id, alerts.c.source, alerts.c.labels).where(chosen, *wanted).order_by(alerts.c.id)
         found |= {number: (source, Labels(labels)) for number, source, labels in connection.execute(query)}
     return found
 

@@ -14,7 +14,10 @@ import pytest
 from sqlalchemy import event
 
 from engine.dispatcher import Dispatcher
+from engine.muting import Muting
 from engine.resting import Resting
+from rules.labels import Labels
+from rules.matchers import Matcher, Operator
 from tests.peers.postgres_server import PostgresServer
 from tests.scenarios.world import START, World
 
@@ -166,6 +169,42 @@ def random_events(world: World, seed: int) -> None:
     for _ in range(20):
         chance.choice(ACTS)(world, chance)
         world.until(world.now + chance.choice((7, 31, 64, 100)))
+
+
+ODD = ("x", 'q"t', "%", "null", "1", "a b", "\\", "ü", "it's")
+NAMES = ("host", "zone", "a.b", 'n"m')
+
+
+def test_what_silences_cover_is_found_in_the_database_as_by_trying_each_on_each_alert(world: World) -> None:
+    chance = Random(5)
+    for number in range(60):
+        some = {name: chance.choice(ODD) for name in chance.sample(NAMES, chance.randint(0, 4))}
+        world.post({"alertname": f"a{number % 3}", **some}, end=5000)
+    world.sql("UPDATE alerts SET source = 'rule' WHERE id % 2 = 0")
+    external = Labels({"zone": "%"})
+    numbers = [number for (number,) in world.rows("SELECT id FROM alerts")]
+    with world.service.database.read() as connection:
+        for muting in (Muting(), Muting(external=external)):
+            labels = muting.labels(connection, numbers)
+            for _ in range(300):
+                lists = [_matchers(chance) for _ in range(chance.choice((1, 1, 2, 30)))]
+                covered = {
+                    number
+                    for number, own in labels.items()
+                    if any(all(one.matches(own) for one in every) for every in lists)
+                }
+                assert muting.covered(connection, numbers, lists) == covered
+
+
+def _matchers(chance: Random) -> tuple[Matcher, ...]:
+    return tuple(
+        Matcher(chance.choice(NAMES), chance.choice((Operator.EQUAL,) * 9 + tuple(Operator)), chance.choice(PATTERNS))
+        for _ in range(chance.randint(1, 3))
+    )
+
+
+PATTERNS = ("", "x", "%", "%", "1", "it's")
+"""Values that are regular expressions as well."""
 
 
 def rare_events(world: World, _seed: int) -> None:
