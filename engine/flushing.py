@@ -7,6 +7,7 @@ counts as told from now on together with the messages that will tell it, so a cr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -28,7 +29,7 @@ from engine.publishing import Publishing
 from engine.replacing import Replacing, is_stale
 from engine.resting import Resting, addressees, is_restful, rest
 from engine.store import alerts as alert_rows
-from engine.store import channel_state, flushes, groups, ledger, outbox
+from engine.store import channel_state, flushes, groups, ledger, moving, outbox
 from engine.store.database import Database
 from engine.store.definitions import Definitions
 from engine.store.door import Connection
@@ -147,9 +148,12 @@ class Flushing:
         return Flushed(sent=sent, displaced=tuple(displaced))
 
     def alone(self, group_id: int) -> bool:
-        """Flush one group if it is still due and free, its members placed anew; whether there is something to send."""
+        """Flush one group if it is still due and free, its members placed anew; whether there is something to send.
+
+        One whose members others keep from being placed stays due.
+        """
         self.resting.forget(group_id)
-        with self.database.write() as connection:
+        with suppress(moving.ContendedError), moving.turn(self.database) as connection:
             now = self.database.now(connection)
             due = flushes.lock(connection, [group_id], now)
             definitions = self.publishing.accepted(connection) if due else None
@@ -160,6 +164,7 @@ class Flushing:
                 due = flushes.lock(connection, [group_id], now) or due
                 members = flushes.members(connection, [group_id])
             return self._flush(connection, due, members, definitions, now)
+        return False
 
     def _follow_silences(
         self, connection: Connection, stands: Iterable[flushes.Stand], definitions: Definitions

@@ -80,8 +80,11 @@ class Replacing:
         settled = [one.id for one in chunk if one.group_id not in displaced]
         with self.database.write() as connection:
             moving.stamp_members(connection, settled, definitions.configuration.version)
-        for group_id in sorted(displaced):
-            self._apart(group_id, definitions)
+        try:
+            for group_id in sorted(displaced):
+                self._apart(group_id, definitions)
+        except moving.ContendedError:
+            return True  # The same chunk again.
         self._after = chunk[-1].id
         return True
 
@@ -108,7 +111,7 @@ class Replacing:
         return moved
 
     def _apart(self, group_id: int, definitions: Definitions) -> None:
-        with self.database.write() as connection:
+        with moving.turn(self.database) as connection:
             group = moving.lock(connection, group_id)
             if group is not None:
                 members = groups.members(connection, group_id)

@@ -16,6 +16,9 @@ CHORES: Final = 0x746F63730002
 POSTS: Final = 0x746F63730003
 """Writing posted alerts: two who take in the same alert must see what the other made of it."""
 
+MOVES: Final = 0x746F63730004
+"""Moving alerts from group to group, which takes rows of several groups."""
+
 
 def attempt(connection: Connection, duty: int) -> bool:
     """Take on the duty until the transaction ends; False when another process is at it."""

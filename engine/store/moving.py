@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from engine.core.alert import State
 from engine.core.flush import Group, Target
 from engine.core.grouping import Placement
+from engine.store import exclusive
+from engine.store.database import Database
 from engine.store.groups import as_group
 from engine.store.tables import alert_groups, alerts, group_channels, group_members
 from rules.labels import Labels
@@ -61,6 +65,34 @@ def members(connection: Connection, wanted: Wanted, *, after: int, limit: int) -
         Member(id=row.id, group_id=row.group_id, alert_id=row.alert_id, source=row.source, labels=Labels(row.labels))
         for row in connection.execute(query)
     ]
+
+
+class ContendedError(Exception):
+    """Others hold, or have just written, what a move wanted. Nothing of it is done; the next try finds what they wrote."""
+
+
+@contextmanager
+def turn(database: Database) -> Iterator[Connection]:
+    """A transaction that moves alerts, of which there is one at a time.
+
+    On PostgreSQL it gives way to whoever keeps it waiting, who may be about to wait for it: raises ContendedError.
+    """
+    try:
+        with database.write() as connection:
+            if not database.is_sqlite:
+                connection.execute(_PATIENCE)
+                exclusive.take(connection, exclusive.MOVES)
+            yield connection
+    except (IntegrityError, OperationalError) as failure:
+        if getattr(failure.orig, "sqlstate", None) in _CONTENDED:
+            raise ContendedError from failure
+        raise
+
+
+_PATIENCE: Final = text("SET LOCAL lock_timeout = '200ms'")
+"""Well below the second after which the server looks for a deadlock, and would end either side."""
+_CONTENDED: Final = frozenset({"55P03", "40P01", "23505"})
+"""A lock that was not to be had, a deadlock, a key that somebody else took meanwhile."""
 
 
 def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:

@@ -68,9 +68,9 @@ MOMENT: Final = 0.001
 class Timelines(RuleBasedStateMachine):
     """One random timeline on a database of its own."""
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, kind: type[RecordingWorld] = RecordingWorld) -> None:
         super().__init__()
-        self.world = RecordingWorld(database_url, RARELY)
+        self.world = kind(database_url, RARELY)
         lag = 0.0 if self.world.service.database.is_sqlite else LAG.total_seconds()
         self.truth = Truth(tree=PLANTED[0], intervals={"night": NIGHTS[0]}, lag=lag)
         self.heard = {channel: Heard() for channel in CHANNELS}
@@ -112,7 +112,7 @@ class Timelines(RuleBasedStateMachine):
                 self.happen(End(alerts=tuple(self.truth.fires)), 400)
             self.pass_time(self.truth.now + 400)
         finally:
-            self.world.service.stop()
+            self.world.stop()
 
     # What happens.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -59,7 +60,7 @@ class RecordingWorld(World):
             return self._next
         for _ in range(LONGEST):
             attempts = self._attempts
-            moments = [loop.tick() for loop in self.service.loops if loop.name in TELLING]
+            moments = self._tick_all()
             self._next = min((one for one in moments if one is not None), default=self.clock.moment + IDLE)
             # What came of an attempt is written after the sender has said when it is needed next.
             if self._next > self.clock.moment and self._attempts == attempts:
@@ -67,19 +68,27 @@ class RecordingWorld(World):
         self._ticked_at = self.clock.moment
         return self._next
 
+    def _tick_all(self) -> list[datetime | None]:
+        """Every loop that tells, once."""
+        return [loop.tick() for loop in self.service.loops if loop.name in TELLING]
+
     def post(
         self, labels: Mapping[str, str], *, start: float | None = None, end: float | None = None, **said: str
     ) -> None:
         super().post(labels, start=start, end=end, **said)
         self._ticked_at = None
 
+    def stop(self) -> None:
+        """End the engine."""
+        self.service.stop()
+
     def transaction(self) -> AbstractContextManager[Connection]:
         """One on its database, of which there is a new one after a restart."""
         self._ticked_at = None
         return self.service.database.write()
 
-    def _start(self) -> Service:
-        service = super()._start()
+    def _engine(self, node: str) -> Service:
+        service = super()._engine(node)
         self._ticked_at = None
         # A statement is compiled once for all databases of a kind, and not anew after each restart. What is compiled is known
         # by its dialect, so they share that as well: without it, all of it is kept for each engine there ever was.
@@ -98,6 +107,36 @@ class RecordingWorld(World):
             return self.planned[channel].pop(0)
         self.messages.append(_message(self.now, channel, json.loads(body)))
         return super()._deliver(address, body, recipient, deadline)
+
+
+@dataclass
+class PairedWorld(RecordingWorld):
+    """Two engines on one database, which tell at the same time: what is due, either may take."""
+
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
+
+    def restart(self) -> None:
+        self._other.stop()
+        super().restart()
+
+    def crash(self, successor: str = "here") -> None:
+        self._other.database.close()
+        super().crash(successor)
+
+    def stop(self) -> None:
+        self._pool.shutdown()
+        self._other.stop()
+        super().stop()
+
+    def _start(self) -> Service:
+        self._other = self._engine("there")
+        return super()._start()
+
+    def _tick_all(self) -> list[datetime | None]:
+        def go_on(service: Service) -> list[datetime | None]:
+            return [loop.tick() for loop in service.loops if loop.name in TELLING]
+
+        return [moment for moments in self._pool.map(go_on, (self.service, self._other)) for moment in moments]
 
 
 _DIALECTS: Final[MutableMapping[str, Dialect]] = {}

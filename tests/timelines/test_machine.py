@@ -38,6 +38,7 @@ from tests.timelines.events import (
     Wait,
 )
 from tests.timelines.machine import Timelines
+from tests.timelines.recording import PairedWorld, RecordingWorld
 
 LOOKING: Final = settings.get_current_profile_name() == "fuzz"
 ROUND: Final = 10
@@ -50,12 +51,12 @@ Fresh = Callable[[], str]
 """Makes a database that is migrated, and empty."""
 
 
-def hold(database_url: Fresh, number: int, stories: int = ROUND) -> None:
+def hold(database_url: Fresh, number: int, stories: int = ROUND, kind: type[RecordingWorld] = RecordingWorld) -> None:
     """Play the random timelines of this seed."""
 
     class Here(Timelines):
         def __init__(self) -> None:
-            super().__init__(database_url())
+            super().__init__(database_url(), kind)
 
     run_state_machine_as_test(
         seed(number)(Here),
@@ -312,3 +313,10 @@ def test_random_timelines_keep_every_promise(number: int, sqlite: Fresh) -> None
 @pytest.mark.parametrize("number", range(1000, 1000 + ROUNDS_ON_POSTGRESQL))
 def test_random_timelines_keep_every_promise_on_postgresql(number: int, postgresql: Fresh) -> None:
     hold(postgresql, number, ROUND if LOOKING else 6)
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.peer("postgresql")
+@pytest.mark.parametrize("number", range(2000, 2000 + ROUNDS_ON_POSTGRESQL))
+def test_random_timelines_keep_every_promise_where_two_engines_share_the_work(number: int, postgresql: Fresh) -> None:
+    hold(postgresql, number, ROUND if LOOKING else 6, PairedWorld)
