@@ -1,4 +1,7 @@
-"""A flush and the end of a message take rows in one order, so that on PostgreSQL neither is ever the victim of a deadlock."""
+"""A flush and the end of a message take rows in one order, so that on PostgreSQL neither is ever the victim of a deadlock.
+
+What moves alerts from group to group cannot keep to an order: it gives way.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,16 @@ from sqlalchemy import text
 from engine.clock import SystemClock
 from engine.conclusions import Conclusion, conclude
 from engine.core.flush import Target
+from engine.core.grouping import Placement
 from engine.core.notifying import Told
 from engine.core.outcome import Failed, FailureReason
-from engine.store import flushes, groups, schema
+from engine.store import flushes, groups, moving, schema
 from engine.store.database import Database, connect
 from engine.store.groups import Standing
 from engine.store.outbox import Parcel
+from engine.store.tables import alert_groups
+from rules.labels import Labels
+from rules.routing import Policy
 from tests.peers.postgres_server import PostgresServer
 from tests.store.messages import NOON, group, message
 
@@ -82,3 +89,49 @@ def test_a_message_that_dies_while_its_group_is_flushed_waits_for_the_flush(shar
     with shared.read() as connection:
         # No message says it any more, so nothing of it counts as told, and the group is flushed again.
         assert groups.standings(connection, number)[SLACK].decided == Told()
+
+
+DB = Placement(policy=Policy(route_id="root", receiver="ops"), labels=Labels({"team": "db"}))
+
+
+def goes_to_db(database: Database, number: int) -> bool:
+    """The group goes there as a whole, unless a busy one stands there."""
+    with moving.turn(database) as connection:
+        chosen = moving.lock(connection, number)
+        assert chosen is not None
+        return moving.become(connection, chosen, DB, NOON)
+
+
+@pytest.mark.peer("postgresql")
+@pytest.mark.parametrize("what", ["is held", "is being made"])
+def test_a_move_gives_way_where_somebody_has_the_place_it_goes_to(shared: Database, what: str) -> None:
+    number = group(shared, "a", [])
+    with shared.write() as connection:
+        connection.execute(text("UPDATE alert_groups SET flush_at = now()"))
+    if what == "is held":
+        group(shared, DB.labels_hash, [])
+    with shared.write() as other:
+        if what == "is held":
+            other.execute(text("UPDATE alert_groups SET flush_at = now() WHERE id <> :it"), {"it": number})
+        else:
+            made = {
+                "route_id": "root",
+                "labels_hash": DB.labels_hash,
+                "labels": {},
+                "dedup_key": "k",
+                "created_at": NOON,
+            }
+            other.execute(alert_groups.insert().values(flush_at=NOON, **made))
+        with pytest.raises(moving.ContendedError):
+            goes_to_db(shared, number)
+    assert not goes_to_db(shared, number)
+
+
+@pytest.mark.peer("postgresql")
+def test_one_at_a_time_moves_alerts(shared: Database) -> None:
+    number = group(shared, "a", [])
+    with shared.write() as connection:
+        connection.execute(text("UPDATE alert_groups SET flush_at = now()"))
+    with moving.turn(shared), pytest.raises(moving.ContendedError):
+        goes_to_db(shared, number)
+    assert goes_to_db(shared, number)
