@@ -21,6 +21,7 @@ FLUSH: Final = "engine/core/flush.py"
 GROUPING: Final = "engine/core/grouping.py"
 MUTING: Final = "engine/core/muting.py"
 CARRYING: Final = "engine/core/carrying.py"
+SILENCES: Final = "rules/silences.py"
 
 BREAKS: Final = (
     Break(
@@ -238,7 +239,31 @@ BREAKS: Final = (
     Break(
         "a silence over a group at rest is overlooked",
         "engine/resting.py",
-        "if any(sieve.matching(one) for one in every):",
-        "if not every:",
+        "if covered.isdisjoint(numbers):",
+        "if numbers:",
+    ),
+    Break(
+        "the end of what left a group is told to all of it",
+        FLUSH,
+        "resolved = ended - departed",
+        "resolved = ended",
+    ),
+    Break(
+        "force is not asked for where a silence leaves only some alerts out",
+        SILENCES,
+        "if not silence.force and all(_is_broad(one)",
+        "if False and all(_is_broad(one)",
+    ),
+    Break(
+        "force lets through what has no matcher that wants some text",
+        SILENCES,
+        "if all(map(_takes_what_is_absent, silence.matchers)):",
+        "if not silence.force and all(map(_takes_what_is_absent, silence.matchers)):",
+    ),
+    Break(
+        "force is asked for whatever a silence hides",
+        SILENCES,
+        "if silence.force or len(active) < MANY",
+        "if len(active) < MANY",
     ),
 )

@@ -27,6 +27,7 @@ STAGES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
             "tests/core/test_moving.py",
             "tests/core/test_posting.py",
             "tests/rules/test_routing.py",
+            "tests/rules/test_silences.py",
         ),
     ),
     ("written timelines", ("tests/timelines/test_virtual.py",)),
