@@ -82,10 +82,11 @@ def test_a_silence_with_one_telling_matcher_is_good(matchers: str) -> None:
     ],
 )
 def test_a_silence_over_everything_or_no_time_is_refused(bad: Silence, field: str, message: str) -> None:
-    with pytest.raises(SilenceError) as caught:
-        check(bad)
-    assert caught.value.field == field
-    assert message in caught.value.message
+    for one in (bad, replace(bad, force=True)):
+        with pytest.raises(SilenceError) as caught:
+            check(one)
+        assert caught.value.field == field
+        assert message in caught.value.message
 
 
 @pytest.mark.parametrize(
