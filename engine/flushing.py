@@ -227,7 +227,7 @@ class Flushing:
         ]
         self._post(connection, cases, definitions, now)
         self._warn(connection, cases, now)
-        _keep(connection, cases)
+        _keep(connection, cases, send=self.send)
         self._rest(connection, cases, look)
         flushes.finish(connection, [(case.group, case.decided) for case in cases])
         ledger.write(connection, [entry for case in cases for entry in case.entries])
@@ -368,13 +368,13 @@ def _is_followed(case: _Case, definitions: Definitions) -> bool:
     return not sources or not any(alert.source in sources for alert in case.alerts.values())
 
 
-def _keep(connection: Connection, cases: Sequence[_Case]) -> None:
-    """Write what counts as told from now on."""
+def _keep(connection: Connection, cases: Sequence[_Case], *, send: bool) -> None:
+    """Write what counts as told from now on; what is only recorded counts as delivered at once."""
     flushes.save_decided(connection, {case.group.id: case.changed for case in cases})
     for case in cases:
         for target, decision in case.decided.decisions.items():
             standing = case.standings.get(target, Standing())
-            arrived = arrived_without(standing.decided, standing.delivered, decision)
+            arrived = arrived_without(standing.decided, standing.delivered, decision) if send else decision.told
             if arrived != standing.delivered:
                 groups.correct_delivered(connection, case.group.id, target, arrived)
 

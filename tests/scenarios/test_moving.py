@@ -14,6 +14,7 @@ from engine.replacing import CHUNK
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.tables import alert_groups, routes
 from rules.labels import Labels
+from tests.scenarios.conftest import Begin
 from tests.scenarios.test_explaining import explain
 from tests.scenarios.test_firing import BREACH, HOST, rule
 from tests.scenarios.world import START, World
@@ -315,3 +316,25 @@ def test_while_a_message_is_on_its_way_the_new_group_of_an_alert_says_that_it_wa
         "hook is not told again: nothing is new since the message of 2026-01-01 00:00:11Z, which has not arrived yet"
     )
     assert [one.reason for one in explain(world).steps].count(waits) == 2
+
+
+@pytest.mark.parametrize("mode", ["send", "record"])
+def test_who_wants_no_ends_is_not_told_again_when_an_edit_is_taken_back(begin: Begin, mode: str) -> None:
+    world = begin(TOCSIN_EVALUATION_INTERVAL="10s", TOCSIN_DELIVERY=mode)
+    world.sql(
+        "INSERT INTO channels (name, kind, send_resolved) VALUES ('quiet', 'log', :off), ('other', 'log', true)",
+        off=False,
+    )
+    world.sql("UPDATE routes SET channels = '[\"quiet\"]'")
+    rule(world)
+    world.returns(BREACH, (HOST, 12))
+    world.until(60)
+    route(world, "errors", channels=["other"])
+    world.until(200)
+    world.sql("DELETE FROM routes WHERE id = 'errors'")
+    world.until(400)
+    groups = [number for (number,) in world.rows("SELECT id FROM alert_groups")]
+    decided = [one for number in groups for one in world.ledger(Subject.GROUP, number) if one.kind is Kind.DECISION]
+    assert [one.reason for one in decided if one.detail["channel"] == "quiet" and one.detail["firing"]] == [
+        "first notification"
+    ]
