@@ -37,7 +37,7 @@ GROUP_INTERVAL: Final = 60
 SYSTEMS: Final = ("Alertmanager", "Tocsin")
 NOTHING_NEW: Final = "a flush with nothing new"
 STEADY_HOUR: Final = "an hour with nothing new, flushes every 5 minutes"
-IN_THE_HOUR: Final = 20_000
+IN_THE_HOUR: Final = 100_000
 """Alerts; what is done once a second or so weighs less with more of them."""
 FIVE_MINUTES: Final = """
     UPDATE routes SET channels = '["log"]', group_by = '["service"]', group_wait_seconds = 90, group_interval_seconds = 300,
@@ -348,8 +348,8 @@ process per alert; Tocsin keeps every alert, group and decision in its database 
 {table}
 
 Where nothing happens, Tocsin compares what stands with what the last flush found, and silences are found by what they demand,
-so that their number hardly counts; right after a new one, each group at rest is asked once whether it has a part in it. What
-else the process does meanwhile is in every row: its auditor takes what is new and a tenth of all that stands every 30 s.
+so that their number hardly counts; right after a new one, the database is asked once which alerts of the groups at rest have the
+label that it demands. What else the process does meanwhile is in every row: its auditor takes what is new and a tenth of all that stands every 30 s.
 Where something happens, Tocsin costs several times what Alertmanager does: an alert that is taken in is a row of
 its own, a membership, an end and two rows of the ledger, all of them with their indexes, and a decision is a message, a mark
 of what counts as told and a row of the ledger more; the flush after the first message is made in full once more. That is the

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, bindparam, exists, or_, select, text, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, or_, select, text, update
 
 from engine.store.outbox import Parcel, Status, from_row
 from engine.store.tables import channel_state, outbox
@@ -22,6 +22,11 @@ _PENDING: Final = outbox.c.status == text("'pending'")
 
 def channels_due(connection: Connection, now: datetime) -> list[str]:
     """The channels that take messages and have one that is due, by name; one step into an index for each of them."""
+    return list(connection.execute(_CHANNELS_DUE, {"now": now}).scalars())
+
+
+def _channels_due() -> Select[str]:
+    now = bindparam("now", type_=outbox.c.next_attempt_at.type)
     waiting = (
         select(outbox.c.channel).where(_PENDING, outbox.c.next_attempt_at <= now).order_by(outbox.c.channel).limit(1)
     )
@@ -29,8 +34,10 @@ def channels_due(connection: Connection, now: datetime) -> list[str]:
     following = waiting.where(outbox.c.channel > found.c.channel).correlate(found).scalar_subquery()
     found = found.union_all(select(following).where(found.c.channel.is_not(None)))
     resting = exists().where(channel_state.c.channel == found.c.channel, channel_state.c.next_send_at > now)
-    query = select(found.c.channel).where(found.c.channel.is_not(None), ~resting)
-    return list(connection.execute(query).scalars())
+    return select(found.c.channel).where(found.c.channel.is_not(None), ~resting)
+
+
+_CHANNELS_DUE: Final = _channels_due()
 
 
 def heads(
