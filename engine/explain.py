@@ -26,16 +26,15 @@ from engine.core.storyline import (
     RuleFacts,
     Waiting,
 )
+from engine.explain_past import completed, rule_at, said
 from engine.ledger_events import called, concerns, event_of, is_during, named, placed_by
 from engine.store import alerts as alert_rows
 from engine.store import configurations, history, ledger, membership, rule_status
-from engine.store import rules as rule_rows
 from engine.store.door import Connection
 from engine.store.ledger import Entry
 from engine.store.membership import Standing, Stay
 from engine.store.rule_status import RuleStatus
 from rules import routing
-from rules.errors import RulesError
 from rules.labels import ALERTNAME, Labels
 from rules.problems import Problem
 from rules.routing import Policy, Step, Tree, implicit
@@ -153,10 +152,12 @@ class Explainer:
         facts = Facts(
             labels=told,
             number=alert.id,
-            events=self._reasoned(self._events(alert.id, stays, at), told),
+            events=self._reasoned(completed(self._events(alert.id, stays, at), alert, at), told),
             rules=self._rules([alert.source]),
         )
-        return story(self._now(facts, alert, stays, now) if at >= now else self._then(facts, stays, at), at)
+        return story(
+            self._now(facts, alert, stays, now) if at >= now else self._then(facts, alert.source, stays, at), at
+        )
 
     def _now(self, facts: Facts, alert: Alert, stays: Sequence[Stay], now: datetime) -> Facts:
         """The same with routes, groups, mutes and messages as they are."""
@@ -250,9 +251,11 @@ class Explainer:
             if name in rules or name in problems
         )
 
-    def _then(self, facts: Facts, stays: Sequence[Stay], at: datetime) -> Facts:
-        """The same with the rule, the routes and the groups' timers of that moment, as far as they were written down."""
-        rules = tuple(self._rule_then(one, facts.events, at) for one in facts.rules)
+    def _then(self, facts: Facts, source: str, stays: Sequence[Stay], at: datetime) -> Facts:
+        """The same with the rule (be it gone today), the routes and the timers of then, as far as they were written down."""
+        standing = facts.rules or (RuleFacts(id=source, rule=None, health=""),)
+        then = (rule_at(self.connection, one, facts.events, at) for one in standing)
+        rules = tuple(one for one in then if one.rule is not None or one.problems or one.absent)
         known = configurations.at(self.connection, at)
         tree = self.definitions.tree if known is None else known.tree
         routed = self._routed(facts.labels, rules[0].rule if rules else None, tree)
@@ -271,31 +274,6 @@ class Explainer:
             replace(one, route_id=placed.get(one.id, one.route_id), flush_at=None, told_at=None)
             for one in membership.standings(self.connection, groups, facts.number or 0)
         ]
-
-    def _rule_then(self, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
-        """The rule in the version that last had something to say of the alert until then, or was in force; its health where it
-        has not changed since.
-        """
-        known = one if one.since is None or one.since <= at else replace(one, since=None, health="", error=None)
-        spoke = _spoke(events, at)
-        if spoke is not None:
-            return self._in_version(known, spoke)
-        last = history.last_until(self.connection, "alert_rules", one.id, at)
-        if last is None:
-            return replace(known, absent=history.began_after(self.connection, "alert_rules", one.id, at))
-        if last.after is None:
-            return replace(known, absent=True)
-        return known if last.version is None else self._in_version(known, last.version)
-
-    def _in_version(self, one: RuleFacts, version: int) -> RuleFacts:
-        """The same with the rule as it was in this version, if that can still be read."""
-        if one.rule is not None and one.rule.version == version:
-            return one
-        found = history.restorable(self.connection, "alert_rules", one.id, version)
-        try:
-            return one if found is None else replace(one, rule=rule_rows.from_row(found.row), problems=())
-        except RulesError:
-            return one
 
     def _routed(self, labels: Labels, rule: Rule | None, tree: Tree) -> Facts:
         if rule is not None and rule.notification_channels:
@@ -349,11 +327,6 @@ def _policy(route_id: str, tree: Tree) -> Policy:
     return tree.policies.get(route_id, implicit(route_id, (), tree.root.policy))
 
 
-def _spoke(events: Sequence[Event], at: datetime) -> int | None:
-    """The version of the rule that last changed the alert until then."""
-    return next((one.subject.version for one in reversed(events) if one.kind is Kind.TRANSITION and one.at <= at), None)
-
-
 def _rule(
     name: str, rule: Rule | None, status: RuleStatus | None, problems: Sequence[Problem], timing: Clocked | None
 ) -> RuleFacts:
@@ -363,7 +336,7 @@ def _rule(
         health="unknown" if status is None else status.health.value,
         since=None if status is None else status.changed_at,
         error=None if status is None else status.last_error,
-        problems=tuple(f"{problem.field}: {problem.message}" for problem in problems),
+        problems=said(problems),
         evaluated_at=None if timing is None else timing.next_evaluation_at,
     )
 

@@ -123,7 +123,7 @@ def _write(
     connection: Connection, changes: Sequence[Change], batch: Batch, tree: Tree, *, external: Labels
 ) -> dict[alerts.Identity, int]:
     numbers = alerts.save(connection, changes)
-    entries = [_transition(change, _number(change.alert, numbers), batch.slot) for change in changes]
+    entries = [transition(change, _number(change.alert, numbers), batch.slot) for change in changes]
     fired = {_number(change.alert, numbers): change for change in changes if _begins_to_fire(change)}
     known = moving.places(connection, [number for number, change in fired.items() if _may_be_somewhere(change)])
     placing = Placing(tree)
@@ -197,7 +197,8 @@ def _governed(alert: Alert) -> dict[str, object]:
     return row if alert.threshold is None else {**row, "threshold": alerts.value_text(alert.threshold)}
 
 
-def _transition(change: Change, number: int, slot: datetime) -> Entry:
+def transition(change: Change, number: int, slot: datetime) -> Entry:
+    """How the ledger has it that the alert of this number changed."""
     alert = change.alert
     return Entry(
         at=slot,

@@ -54,7 +54,7 @@ def _name(facts: Facts) -> str:
 
 def _judge(facts: Facts, past: Past, now: datetime) -> Judged:
     if past.transition is None:
-        return _unseen(facts)
+        return _unseen(facts, now)
     state = State(past.transition.detail["after"])
     if state is State.PENDING:
         return Verdict.PENDING, _pending(facts, past.transition, now)
@@ -69,10 +69,10 @@ def _pending(facts: Facts, since: Event, now: datetime) -> str:
     return f"is pending since {clock(since.at)}: it has to hold for its `for`{until}{failing}"
 
 
-def _unseen(facts: Facts) -> Judged:
+def _unseen(facts: Facts, now: datetime) -> Judged:
     if facts.similar:
         return Verdict.SEVERAL, _several(facts)
-    seen = "had not been seen by then" if facts.events else "was never seen"
+    seen = "had not been seen by then" if any(event.at > now for event in facts.events) else "was never seen"
     for one in facts.rules:
         verdict = _obstacle(one)
         if verdict is not None:

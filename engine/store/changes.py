@@ -8,8 +8,9 @@ definition themselves: a change that is rolled back afterwards would have been f
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from itertools import takewhile
@@ -109,17 +110,29 @@ def touched(changes: Iterable[Change]) -> dict[str, Touched]:
     return {table: _touched(of_table) for table, of_table in by_table.items()}
 
 
-def versions(connection: Connection, table: str, key: str) -> Iterator[Row]:
-    """The row as it was recorded, newest first, at most 20 times and not from before it was last deleted."""
+def versions(connection: Connection, table: str, key: str, *, until: datetime | None = None) -> list[Row] | None:
+    """The row as it was recorded, newest first, at most 20 times and not from before it was last deleted.
+
+    `until` is a moment to go back to. Empty when there was no row any more; `None` when nothing of it is recorded.
+    """
     statement = (
-        select(feed.c.operation, loose(feed.c.after, connection.dialect.name))
+        select(feed.c.row_id, feed.c.operation, loose(feed.c.after, connection.dialect.name))
         .where(feed.c.table_name == table, feed.c.row_id.in_([key, EVERY_KEY]))
         .order_by(feed.c.id.desc())
         .limit(REMEMBERED)
     )
-    rows = connection.execute(statement).all()
+    rows = connection.execute(statement if until is None else statement.where(feed.c.at <= until)).all()
+    if all(row.row_id == EVERY_KEY for row in rows):
+        return None
     standing = takewhile(lambda row: not Operation(row.operation).ends, rows)
-    return (readable(table, row.after) for row in standing if isinstance(row.after, dict))
+    return [readable(table, row.after) for row in standing if isinstance(row.after, dict)]
+
+
+def began_after(connection: Connection, table: str, key: str, moment: datetime) -> bool:
+    """Whether the first change of this row that is recorded made it, and later than then."""
+    own = feed.c.table_name == table, feed.c.row_id == key
+    first = connection.execute(select(feed.c.operation, feed.c.at).where(*own).order_by(feed.c.id).limit(1)).first()
+    return first is not None and Operation(first.operation) is Operation.INSERT and first.at > moment
 
 
 def _touched(changes: Collection[Change]) -> Touched:

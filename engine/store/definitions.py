@@ -34,7 +34,7 @@ from engine.store import (
 )
 from engine.store.changes import Mark, Touched
 from engine.store.fields import Row
-from engine.store.parts import Part, Reader
+from engine.store.parts import Part, Reader, Then
 from engine.store.planting import Planted, Soil, check_route, plant, settle
 from rules.channels import Channel
 from rules.configuration import Configuration
@@ -103,6 +103,11 @@ _DATASOURCES: Final = Reader(table=datasources.TABLE)
 _THRESHOLDS: Final = Reader(table=thresholds.TABLE, keep=lambda good, _row: good)
 _INHIBIT_RULES: Final = Reader(table=inhibit_rules.TABLE, keep=lambda good, _row: good)
 _TIME_INTERVALS: Final = Reader(table=time_intervals.TABLE, keep=lambda good, _row: good)
+
+
+def rule_then(connection: Connection, rule_id: str, moment: datetime) -> Then[Rule] | None:
+    """The rule at an earlier moment, by its recorded rows; `None` when nothing of it is recorded up to then."""
+    return _RULES.then(connection, rule_id, moment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,22 +66,6 @@ def versions(connection: Connection, table: str, key: str, *, before: int | None
     return _read(connection, wanted if before is None else and_(wanted, feed.c.id < before), table, limit)
 
 
-def last_until(connection: Connection, table: str, key: str, moment: datetime) -> Version | None:
-    """The last change of this row until then; `None` when none is recorded."""
-    wanted = and_(feed.c.table_name == table, feed.c.row_id == key, feed.c.at <= moment)
-    return next(iter(_read(connection, wanted, table, limit=1)), None)
-
-
-def began_after(connection: Connection, table: str, key: str, moment: datetime) -> bool:
-    """Whether the first change of this row that is recorded made it, and later than then."""
-    own = and_(feed.c.table_name == table, feed.c.row_id == key)
-    first = select(func.min(feed.c.id)).where(own).scalar_subquery()
-    return any(
-        one.operation is Operation.INSERT and one.at > moment
-        for one in _read(connection, feed.c.id == first, table, limit=1)
-    )
-
-
 def restorable(connection: Connection, table: str, key: str, version: int) -> Restorable | None:
     """The row as it was at this version, the newest of that number; `None` when nothing of it was recorded."""
     wanted = and_(feed.c.table_name == table, feed.c.row_id == key, feed.c.version == version)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -34,6 +35,15 @@ class Part(Generic[Value]):
     values: Mapping[str, Value] = field(default_factory=dict)
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     digests: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Then(Generic[Value]):
+    """A row at an earlier moment: what was in force of it, and the problems it was refused for; `absent`: there was none."""
+
+    value: Value | None = None
+    problems: tuple[Problem, ...] = ()
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +80,21 @@ class Reader(Generic[Value]):
         """What the table holds otherwise than it was read, whether or not a change of it was recorded."""
         return checksums.differing(checksums.digests(connection, self.table), known.digests)
 
+    def then(self, connection: Connection, key: str, moment: datetime) -> Then[Value] | None:
+        """What was in force of this row at an earlier moment; `None` when nothing of it is recorded up to then."""
+        recorded = changes.versions(connection, self.table.table.name, key, until=moment)
+        if recorded is None:
+            return None
+        if not recorded:
+            return Then(absent=True)
+        value, problems = self._judge(recorded[0])
+        if value is not None:
+            return Then(value=value)
+        good = next((found for row in recorded if (found := self._judge(row)[0]) is not None), None)
+        return Then(
+            value=None if good is None or self.keep is None else self.keep(good, recorded[0]), problems=problems
+        )
+
     def _judge(self, row: Row) -> tuple[Value | None, tuple[Problem, ...]]:
         """The value when it can be used, else what is wrong."""
         try:
@@ -84,7 +109,8 @@ class Reader(Generic[Value]):
         """The newest good version: the record's, or, where that has been pruned, the one in memory."""
         if self.keep is None:
             return None
-        recorded = (self._judge(version)[0] for version in changes.versions(connection, self.table.table.name, key))
+        rows = changes.versions(connection, self.table.table.name, key) or ()
+        recorded = (self._judge(row)[0] for row in rows)
         good = next((value for value in recorded if value is not None), remembered)
         return None if good is None else self.keep(good, row)
 

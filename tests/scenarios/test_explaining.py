@@ -394,7 +394,7 @@ def test_before_there_was_a_rule_it_was_not_in_force(world: World) -> None:
     world.until(40)
     fires(world)
     world.until(60)
-    changed(world, "insert", 30)
+    dated(world, 30)
     then = explain(world, at=20)
     assert then.verdict is Verdict.NEVER_SEEN
     assert then.summary.startswith(
@@ -410,17 +410,96 @@ def test_before_an_alert_was_seen_its_rule_was_in_force_in_the_version_of_that_t
     world.sql("UPDATE alert_rules SET threshold = 10 WHERE id = 'r'")
     world.returns(BREACH, (HOST, 12))
     world.until(60)
-    changed(world, "insert", 0)
-    changed(world, "update", 40)
+    dated(world, 0, 40)
     assert "rule 'r' version 1, `errors > 11`, was in force" in explain(world, at=20).summary
     assert "rule 'r' version 2, `errors > 10`, was in force" in explain(world, at=41).summary
 
 
-def changed(world: World, operation: str, seconds: int) -> None:
-    """Date such changes of the rule by the clock of the story: the database dates them by its own."""
-    found = (definition_changes.c.row_id == "r") & (definition_changes.c.operation == operation)
+@pytest.mark.parametrize("emptying", [False, True])
+def test_while_a_rule_was_deleted_it_did_not_exist_whatever_its_alert_was_told_before(
+    world: World, *, emptying: bool
+) -> None:
+    fires(world)
+    world.until(60)
+    is_sqlite = world.service.database.is_sqlite
+    world.sql("TRUNCATE alert_rules CASCADE" if emptying and not is_sqlite else "DELETE FROM alert_rules")
+    world.until(120)
+    fires(world)
+    world.until(150)
+    dated(world, 0, 60, 120)
+    assert said(explain(world, at=40), Kind.RULE) == ["rule 'r' version 1, `errors > 10`, was in force"]
+    assert said(explain(world, at=100), Kind.RULE) == ["rule 'r' did not exist then"]
+
+
+def test_the_lives_of_a_rule_are_told_apart_though_versions_begin_anew(world: World) -> None:
+    rule(world, threshold=11)
+    world.until(20)
+    world.sql("DELETE FROM alert_rules WHERE id = 'r'")
+    world.until(40)
+    fires(world)
+    world.until(60)
+    dated(world, 0, 20, 40)
+    assert "`errors > 11`" in said(explain(world, at=10), Kind.RULE)[0]
+    assert "`errors > 10`" in said(explain(world, at=50), Kind.RULE)[0]
+
+
+def test_a_version_that_had_nothing_to_say_was_in_force_all_the_same(world: World) -> None:
+    fires(world)
+    world.until(60)
+    world.sql("UPDATE alert_rules SET severity = 'critical' WHERE id = 'r'")
+    world.until(120)
+    world.sql("UPDATE alert_rules SET severity = 'warning' WHERE id = 'r'")
+    world.until(150)
+    dated(world, 0, 60, 120)
+    assert "version 2" in said(explain(world, at=110), Kind.RULE)[0]
+
+
+def test_a_row_that_was_refused_then_is_told_with_what_was_in_force(world: World) -> None:
+    fires(world)
+    world.until(60)
+    world.sql(
+        "UPDATE alert_rules SET expr = '(((', metric_name = NULL, condition = NULL, threshold = NULL WHERE id = 'r'"
+    )
+    world.until(150)
+    dated(world, 0, 60)
+    (before,), (after,) = said(explain(world, at=50), Kind.RULE), said(explain(world, at=110), Kind.RULE)
+    assert before == "rule 'r' version 1, `errors > 10`, was in force"
+    assert after.startswith("rule 'r' is set aside (expr: ")
+    assert after.endswith("; version 1 stays in force")
+
+
+def test_a_rule_that_is_gone_today_is_told_of_as_it_was(world: World) -> None:
+    fires(world)
+    world.until(60)
+    world.sql("DELETE FROM alert_rules WHERE id = 'r'")
+    world.until(150)
+    dated(world, 20, 60)
+    assert said(explain(world, at=50), Kind.RULE) == ["rule 'r' version 1, `errors > 10`, was in force"]
+    assert said(explain(world, at=5), Kind.RULE) == ["rule 'r' did not exist then"]
+
+
+def test_what_an_alert_became_is_told_by_its_row_when_the_ledger_is_pruned(world: World) -> None:
+    fires(world)
+    world.until(60)
+    world.sql("DELETE FROM ledger WHERE kind = 'transition'")
+    assert explain(world).verdict is Verdict.ALREADY_TOLD
+    assert "fires since" in explain(world, at=40).summary
+    world.returns(BREACH)
+    world.until(120)
+    world.sql("DELETE FROM ledger WHERE kind = 'transition'")
+    assert explain(world).verdict is Verdict.RESOLVED
+    assert explain(world, at=40).summary == explain(world, at=41).summary
+    assert "fires since" in explain(world, at=40).summary
+
+
+def dated(world: World, *seconds: int) -> None:
+    """Date the changes of the rule by the clock of the story: the database dates them by its own."""
+    found = definition_changes.c.table_name == "alert_rules"
     with world.service.database.write() as connection:
-        connection.execute(definition_changes.update().where(found).values(at=START + timedelta(seconds=seconds)))
+        numbers = connection.execute(definition_changes.select().where(found).order_by(definition_changes.c.id)).all()
+        for row, second in zip(numbers, seconds, strict=True):
+            dating = definition_changes.update().where(definition_changes.c.id == row.id)
+            connection.execute(dating.values(at=START + timedelta(seconds=second)))
 
 
 def test_the_past_is_told_with_the_routes_the_rule_and_the_timers_of_that_time(world: World) -> None:

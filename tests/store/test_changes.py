@@ -116,7 +116,7 @@ def test_what_must_be_read_again(found: list[Change], touched: dict[str, Touched
 
 def tenants(database: Database, key: str) -> list[object]:
     with database.read() as connection:
-        return [row["tenant"] for row in changes.versions(connection, "datasources", key)]
+        return [row["tenant"] for row in changes.versions(connection, "datasources", key) or ()]
 
 
 def test_versions_come_newest_first_and_of_one_row_only(database: Database) -> None:
