@@ -24,6 +24,7 @@ from engine.silencing import Silencing
 from engine.store import flushes, groups
 from engine.store.database import Database
 from engine.store.door import OUT_OF_REACH
+from engine.store.moving import ContendedError
 from engine.telemetry import Metrics
 
 BATCH: Final = 500
@@ -34,6 +35,9 @@ MOST_MEMBERS: Final = 400
 AGAIN_AFTER: Final = timedelta(seconds=5)
 LATEST_AGAIN: Final = timedelta(minutes=5)
 """A group that cannot be flushed is tried again after this, twice this and so on, up to that."""
+SOON_AGAIN: Final = timedelta(seconds=1)
+CONTENDED: Final = 10
+"""One that others are in the way of is tried after a second; so often in a row is something to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,38 +80,51 @@ class Dispatcher:
         """The groups to be flushed in full; all of them where it cannot be told."""
         changed: list[int] = []
         failure = failure_of(lambda: changed.extend(self.flushing.move_on(ready)), but=OUT_OF_REACH)
-        return changed if failure is None else ready
+        if failure is None:
+            return changed
+        structlog.get_logger("tocsin.dispatcher").warning(
+            "it cannot be told which groups have changed, so all that are due are flushed in full",
+            groups=len(ready),
+            error=type(failure).__name__,
+            exc_info=failure,
+        )
+        return ready
 
     def _flush(self, batch: Sequence[int], now: datetime) -> None:
-        failure = failure_of(partial(self._together, batch), but=OUT_OF_REACH)
+        failure = failure_of(partial(self._together, batch, now), but=OUT_OF_REACH)
         if failure is None:
             return
         for group_id in batch:
             self._alone(group_id, now)
 
-    def _together(self, batch: Sequence[int]) -> None:
+    def _together(self, batch: Sequence[int], now: datetime) -> None:
         flushed = self.flushing.together(batch)
         for group_id in batch:
             self._aside.pop(group_id, None)
         if flushed.sent:
             self.advance()
         for group_id in flushed.displaced:
-            if self.flushing.alone(group_id):
-                self.advance()
+            if isinstance(self._alone(group_id, now), ContendedError):
+                # Whoever is in the way may be so for the others: they stay due, and nobody else need wait for that.
+                break
 
-    def _alone(self, group_id: int, now: datetime) -> None:
+    def _alone(self, group_id: int, now: datetime) -> Exception | None:
         sent: list[bool] = []
         failure = failure_of(lambda: sent.append(self.flushing.alone(group_id)), but=OUT_OF_REACH)
         if failure is not None:
             self._set_aside(group_id, failure, now)
-            return
+            return failure
         self._aside.pop(group_id, None)
         if any(sent):
             self.advance()
+        return None
 
     def _set_aside(self, group_id: int, failure: Exception, now: datetime) -> None:
         known = self._aside.get(group_id)
         failures = 1 if known is None else known.failures + 1
+        if isinstance(failure, ContendedError) and failures < CONTENDED:
+            self._aside[group_id] = _Aside(failures, now + SOON_AGAIN)
+            return
         wait = min(AGAIN_AFTER * failures, LATEST_AGAIN)
         self._aside[group_id] = _Aside(failures, now + wait)
         self.metrics.loop_failures.labels("dispatcher").inc()

@@ -6,8 +6,8 @@ counts as told from now on together with the messages that will tell it, so a cr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain
@@ -134,7 +134,7 @@ class Flushing:
 
     def together(self, ids: Sequence[int]) -> Flushed:
         """Flush those of these groups that are still due and free, but for those that must be placed anew first."""
-        with self.database.write() as connection:
+        with self._writing() as connection:
             now = self.database.now(connection)
             due = flushes.lock(connection, ids, now)
             definitions = self.publishing.accepted(connection) if due else None
@@ -150,10 +150,10 @@ class Flushing:
     def alone(self, group_id: int) -> bool:
         """Flush one group if it is still due and free, its members placed anew; whether there is something to send.
 
-        One whose members others keep from being placed stays due.
+        Raises ContendedError where others keep its members from being placed; it stays due.
         """
         self.resting.forget(group_id)
-        with suppress(moving.ContendedError), moving.turn(self.database) as connection:
+        with self._writing() as connection:
             now = self.database.now(connection)
             due = flushes.lock(connection, [group_id], now)
             definitions = self.publishing.accepted(connection) if due else None
@@ -164,7 +164,17 @@ class Flushing:
                 due = flushes.lock(connection, [group_id], now) or due
                 members = flushes.members(connection, [group_id])
             return self._flush(connection, due, members, definitions, now)
-        return False
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction; what was said of channels in one that fails will be said again."""
+        warned = set(self._warned)
+        try:
+            with moving.giving_way(self.database) as connection:
+                yield connection
+        except BaseException:
+            self._warned = warned
+            raise
 
     def _follow_silences(
         self, connection: Connection, stands: Iterable[flushes.Stand], definitions: Definitions
@@ -227,7 +237,7 @@ class Flushing:
         ]
         self._post(connection, cases, definitions, now)
         self._warn(connection, cases, now)
-        _keep(connection, cases, send=self.send)
+        _keep(connection, cases, arrived_without if self.send else _at_once)
         self._rest(connection, cases, look)
         flushes.finish(connection, [(case.group, case.decided) for case in cases])
         ledger.write(connection, [entry for case in cases for entry in case.entries])
@@ -368,15 +378,20 @@ def _is_followed(case: _Case, definitions: Definitions) -> bool:
     return not sources or not any(alert.source in sources for alert in case.alerts.values())
 
 
-def _keep(connection: Connection, cases: Sequence[_Case], *, send: bool) -> None:
-    """Write what counts as told from now on; what is only recorded counts as delivered at once."""
+def _keep(connection: Connection, cases: Sequence[_Case], arrival: Callable[[Told, Told, Decision], Told]) -> None:
+    """Write what counts as told from now on, and as delivered by word of `arrival`."""
     flushes.save_decided(connection, {case.group.id: case.changed for case in cases})
     for case in cases:
         for target, decision in case.decided.decisions.items():
             standing = case.standings.get(target, Standing())
-            arrived = arrived_without(standing.decided, standing.delivered, decision) if send else decision.told
+            arrived = arrival(standing.decided, standing.delivered, decision)
             if arrived != standing.delivered:
                 groups.correct_delivered(connection, case.group.id, target, arrived)
+
+
+def _at_once(_decided: Told, _delivered: Told, decision: Decision) -> Told:
+    """What is only recorded counts as delivered."""
+    return decision.told
 
 
 def _last(standing: Standing | None) -> tuple[object, str]:

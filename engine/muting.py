@@ -139,16 +139,20 @@ class Muting:
         self, connection: Connection, numbers: Iterable[int], lists: Sequence[tuple[Matcher, ...]]
     ) -> frozenset[int]:
         """Those of these alerts that one of the lists of matchers matches; the database leaves out most of the others."""
+        if not lists:
+            return frozenset()
         sieve = Sieve(lists)
         found = alert_rows.identities(connection, numbers, bearing=self._asked(sieve.demanded))
         outside = ((number, outward(own, source, self.external)) for number, (source, own) in found.items())
         return frozenset(number for number, labels in outside if sieve.matching(labels))
 
     def _asked(self, demanded: frozenset[Pair] | None) -> frozenset[Pair] | None:
-        """What the database can be asked for: few plain labels of the alerts' own."""
+        """What the database can be asked for: few plain labels of the alerts' own, and no text that it would cut short."""
         if demanded is None or len(demanded) > MOST_ASKED:
             return None
-        plain = all(_PLAIN.fullmatch(name) and name not in self.external for name, _ in demanded)
+        plain = all(
+            _PLAIN.fullmatch(name) and name not in self.external and "\0" not in value for name, value in demanded
+        )
         return demanded if plain else None
 
     def refresh(self, connection: Connection, rules: tuple[InhibitRule, ...]) -> None:

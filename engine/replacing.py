@@ -80,12 +80,9 @@ class Replacing:
         settled = [one.id for one in chunk if one.group_id not in displaced]
         with self.database.write() as connection:
             moving.stamp_members(connection, settled, definitions.configuration.version)
-        try:
-            for group_id in sorted(displaced):
-                self._apart(group_id, definitions)
-        except moving.ContendedError:
-            return True  # The same chunk again.
-        self._after = chunk[-1].id
+        moved = [self._apart(group_id, definitions) for group_id in sorted(displaced)]
+        if all(moved):
+            self._after = chunk[-1].id
         return True
 
     def group(
@@ -102,27 +99,36 @@ class Replacing:
         version = definitions.configuration.version
         if not is_stale(group, firing, moving.oldest(connection, group.id), definitions):
             return False
-        placed = self._placed_anew(connection, firing, definitions)
-        shifts = {number: _from(group.id, one) for number, one in placed.items()}
-        moved = any(group.id in one.leaving or one.entering for one in shifts.values())
+        moved = _moves(group.id, self._shifts(connection, group.id, firing, definitions))
         if moved:
-            _Move(connection, group, definitions, now).make(shifts)
+            moving.exclude_others(connection)
+            # Asked again: whoever moved before may have brought some of them where they belong.
+            shifts = self._shifts(connection, group.id, firing, definitions)
+            if _moves(group.id, shifts):
+                _Move(connection, group, definitions, now).make(shifts)
         moving.stamp(connection, group.id, version)
         return moved
 
-    def _apart(self, group_id: int, definitions: Definitions) -> None:
-        with moving.turn(self.database) as connection:
-            group = moving.lock(connection, group_id)
-            if group is not None:
-                members = groups.members(connection, group_id)
-                self.group(connection, group, members, definitions, now=self.database.now(connection))
+    def _apart(self, group_id: int, definitions: Definitions) -> bool:
+        """Place the members of one group anew; False when others are in the way, so that it is to be done once more."""
+        try:
+            with moving.giving_way(self.database) as connection:
+                group = moving.lock(connection, group_id)
+                if group is not None:
+                    members = groups.members(connection, group_id)
+                    self.group(connection, group, members, definitions, now=self.database.now(connection))
+        except moving.ContendedError:
+            return False
+        return True
 
-    def _placed_anew(
-        self, connection: Connection, firing: Sequence[Alert], definitions: Definitions
+    def _shifts(
+        self, connection: Connection, group_id: int, firing: Sequence[Alert], definitions: Definitions
     ) -> dict[int, Shift]:
+        """The ways of these members of the group, as far as they begin there."""
         numbered = {alert.id: alert for alert in firing if alert.id is not None}
         known = moving.memberships(connection, numbered.keys())
-        return {number: self._shift(alert, known[number], definitions) for number, alert in numbered.items()}
+        ways = {number: self._shift(alert, known[number], definitions) for number, alert in numbered.items()}
+        return {number: _from(group_id, one) for number, one in ways.items()}
 
     def _shift(self, alert: Alert | Member, memberships: Mapping[int, str], definitions: Definitions) -> Shift:
         """How the alert goes. One of a rule that is gone stays in the rule's own group until its end, which is near."""
@@ -249,6 +255,11 @@ def _is_misrouted(alert: Alert, group: Group, definitions: Definitions) -> bool:
 def _from(group_id: int, one: Shift) -> Shift:
     """The alert's way as far as it begins in this group: what it enters is the turn of a group it leaves, for the key's sake."""
     return one if group_id in one.leaving or not one.leaving else replace(one, entering=())
+
+
+def _moves(group_id: int, shifts: Mapping[int, Shift]) -> bool:
+    """Whether any of these alerts leaves the group, or enters another."""
+    return any(group_id in one.leaving or one.entering for one in shifts.values())
 
 
 def _is_displaced(member: Member, shifts: Mapping[int, Shift]) -> bool:

@@ -48,7 +48,7 @@ class Flush:
     """What a flush decided.
 
     `at` is the scheduled time it stands for, from which repeats count. `mutes` are those of alerts that stay in the group,
-    to be kept for the next flush. `leaving` are the ended alerts: every channel told of them has been told, or is being
+    to be kept for the next flush. `leaving` are the ended members: every channel told of them has been told, or is being
     told, of their end. `next_flush_at` is `None` when nothing is left.
     """
 

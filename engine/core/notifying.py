@@ -66,8 +66,8 @@ class Standing:
 
     `muted_before` are those the previous flush found firing and muted, `inhibited_before` those of them that nothing but other
     alerts muted. `resolved_muted` are the resolved ones a mute covers. `moved` are told ones that still fire and have gone to
-    other groups: for this group, that is their end. `departed` are told ones that have ended, after they went or because word
-    of their end got lost.
+    other groups: for this group, that is their end. `departed` are told ones that have ended and are members no more; an
+    addressee that counts as told of them has yet to hear of it.
     """
 
     firing: frozenset[int] = frozenset()

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select, text, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from engine.core.alert import State
 from engine.core.flush import Group, Target
@@ -72,27 +72,40 @@ class ContendedError(Exception):
 
 
 @contextmanager
-def turn(database: Database) -> Iterator[Connection]:
-    """A transaction that moves alerts, of which there is one at a time.
-
-    On PostgreSQL it gives way to whoever keeps it waiting, who may be about to wait for it: raises ContendedError.
-    """
+def giving_way(database: Database) -> Iterator[Connection]:
+    """A transaction that may move alerts; raises ContendedError where others were in its way."""
     try:
         with database.write() as connection:
-            if not database.is_sqlite:
-                connection.execute(_PATIENCE)
-                exclusive.take(connection, exclusive.MOVES)
             yield connection
     except (IntegrityError, OperationalError) as failure:
-        if getattr(failure.orig, "sqlstate", None) in _CONTENDED:
+        if _is_contention(failure):
             raise ContendedError from failure
         raise
 
 
-_PATIENCE: Final = text("SET LOCAL lock_timeout = '200ms'")
+def exclude_others(connection: Connection) -> None:
+    """From here on nobody else moves alerts; and on PostgreSQL this transaction gives way to whoever keeps it waiting.
+
+    They may be about to wait for it.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(_PATIENCE, {"span": "50ms"})
+        exclusive.take(connection, exclusive.MOVES)
+        connection.execute(_PATIENCE, {"span": "200ms"})
+
+
+_PATIENCE: Final = text("SELECT set_config('lock_timeout', :span, true)")
 """Well below the second after which the server looks for a deadlock, and would end either side."""
-_CONTENDED: Final = frozenset({"55P03", "40P01", "23505"})
-"""A lock that was not to be had, a deadlock, a key that somebody else took meanwhile."""
+_CONTENDED: Final = frozenset({"55P03", "40P01"})
+"""A lock that was not to be had, and a deadlock."""
+_PLACES: Final = frozenset({"uq_alert_groups_route_id_labels_hash", "uq_group_members_open"})
+"""The keys that somebody else may take meanwhile."""
+
+
+def _is_contention(failure: DBAPIError) -> bool:
+    origin: Any = failure.orig
+    state = getattr(origin, "sqlstate", None)
+    return state in _CONTENDED or (state == "23505" and origin.diag.constraint_name in _PLACES)
 
 
 def memberships(connection: Connection, alert_ids: Collection[int]) -> dict[int, dict[int, str]]:

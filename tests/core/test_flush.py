@@ -202,14 +202,15 @@ def test_over_any_timeline_nobody_believes_in_what_has_left_and_flushes_keep_the
     group = GROUP
     terms = {PAGER: replace(TERMS, send_resolved=send_resolved), MAIL: replace(TERMS, reached=reached)}
     for world, lateness in steps:
-        present = {**dict.fromkeys(believed(told), (State.INACTIVE, False)), **world}
+        gone = believed(told) - world.keys()
+        present = {**dict.fromkeys(gone, (State.INACTIVE, False)), **world}
         alerts = [alert(number, state) for number, (state, _) in present.items()]
         muted = [number for number, (_, is_muted) in present.items() if is_muted]
         now = group.flush_at + lateness
-        done = flushed(*alerts, group=group, targets=terms, told=told, muted=muted, now=now)
+        done = flushed(*alerts, group=group, targets=terms, told=told, muted=muted, moved=sorted(gone), now=now)
         told = {target: decision.told for target, decision in done.decisions.items()}
-        assert not done.leaving & believed(told)
-        assert (done.next_flush_at is None) is (done.leaving == present.keys())
+        assert not (done.leaving | gone) & believed(told)
+        assert (done.next_flush_at is None) is (done.leaving == world.keys())
         assert (done.at - NOON) % INTERVAL == timedelta(0)
         assert done.at <= now < done.at + INTERVAL
         group = replace(group, flush_at=done.next_flush_at or done.at + INTERVAL, muted=remembered(done))

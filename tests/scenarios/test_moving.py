@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from engine.replacing import CHUNK
 from engine.store.ledger import Entry, Kind, Subject
 from engine.store.tables import alert_groups, routes
 from rules.labels import Labels
+from tests.peers.postgres_server import PostgresServer
 from tests.scenarios.conftest import Begin
 from tests.scenarios.test_explaining import explain
 from tests.scenarios.test_firing import BREACH, HOST, rule
@@ -338,3 +340,40 @@ def test_who_wants_no_ends_is_not_told_again_when_an_edit_is_taken_back(begin: B
     assert [one.reason for one in decided if one.detail["channel"] == "quiet" and one.detail["firing"]] == [
         "first notification"
     ]
+
+
+@pytest.fixture
+def contended(postgres: PostgresServer) -> Iterator[World]:
+    """Two groups of the root, one for each host, which an edit sends to a route of their own."""
+    world = World(postgres.create_database(), {"TOCSIN_EVALUATION_INTERVAL": "10s"})
+    world.sql("UPDATE routes SET channels = '[\"log\"]', group_by = '[\"host\"]'")
+    rule(world)
+    world.returns(BREACH, (HOST, 12), (OTHER, 12))
+    world.until(60)
+    yield world
+    world.service.stop()
+
+
+def where(world: World) -> dict[str, str]:
+    """The route that has each group with members, by its host."""
+    found = world.rows(
+        "SELECT labels, route_id FROM alert_groups g "
+        "WHERE EXISTS (SELECT 1 FROM group_members m WHERE m.group_id = g.id AND m.left_at IS NULL)"
+    )
+    return {labels["host"]: route_id for labels, route_id in found}
+
+
+@pytest.mark.peer("postgresql")
+def test_a_place_that_others_hold_keeps_nobody_else_from_being_moved(contended: World) -> None:
+    held = {"route_id": "errors", "labels_hash": Labels({"host": "a"}).key(), "labels": {"host": "a"}, "dedup_key": "k"}
+    with contended.service.database.write() as other:
+        other.execute(alert_groups.insert().values(created_at=START, **held))
+        with contended.service.database.write() as connection:
+            connection.execute(
+                routes.insert().values(id="errors", parent_id="root", matchers=["alertname=Errors"], channels=["log"])
+            )
+        contended.until(contended.now + 15)
+        assert where(contended) == {"a": "root", "b": "errors"}
+        other.rollback()
+    contended.until(contended.now + 3)
+    assert where(contended) == {"a": "errors", "b": "errors"}

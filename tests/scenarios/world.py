@@ -222,11 +222,11 @@ class World:
         return sorted((one for one in found if one.kind is ledger.Kind.ATTEMPT), key=lambda one: one.id or 0)
 
     def _start(self) -> Service:
-        return self._engine("here")
+        return self._engine(self.environment.get("TOCSIN_NODE", "here"))
 
     def _engine(self, node: str) -> Service:
-        """An engine on this database, by this name unless the environment has another."""
-        settings = load({"TOCSIN_DATABASE_URL": self.database_url, "TOCSIN_NODE": node, **self.environment})
+        """An engine on this database, by this name."""
+        settings = load({"TOCSIN_DATABASE_URL": self.database_url, **self.environment, "TOCSIN_NODE": node})
         doors = Doors(
             clock=self.clock,
             deliver=self._deliver,

@@ -5,9 +5,11 @@ What moves alerts from group to group cannot keep to an order: it gives way.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -20,6 +22,7 @@ from engine.core.notifying import Told
 from engine.core.outcome import Failed, FailureReason
 from engine.store import flushes, groups, moving, schema
 from engine.store.database import Database, connect
+from engine.store.door import CONFLICTS
 from engine.store.groups import Standing
 from engine.store.outbox import Parcel
 from engine.store.tables import alert_groups
@@ -96,7 +99,8 @@ DB = Placement(policy=Policy(route_id="root", receiver="ops"), labels=Labels({"t
 
 def goes_to_db(database: Database, number: int) -> bool:
     """The group goes there as a whole, unless a busy one stands there."""
-    with moving.turn(database) as connection:
+    with moving.giving_way(database) as connection:
+        moving.exclude_others(connection)
         chosen = moving.lock(connection, number)
         assert chosen is not None
         return moving.become(connection, chosen, DB, NOON)
@@ -132,6 +136,41 @@ def test_one_at_a_time_moves_alerts(shared: Database) -> None:
     number = group(shared, "a", [])
     with shared.write() as connection:
         connection.execute(text("UPDATE alert_groups SET flush_at = now()"))
-    with moving.turn(shared), pytest.raises(moving.ContendedError):
-        goes_to_db(shared, number)
+    with moving.giving_way(shared) as other:
+        moving.exclude_others(other)
+        with pytest.raises(moving.ContendedError):
+            goes_to_db(shared, number)
     assert goes_to_db(shared, number)
+
+
+@pytest.mark.peer("postgresql")
+def test_a_place_that_somebody_took_meanwhile_is_contended_and_any_other_broken_key_an_error(shared: Database) -> None:
+    number = group(shared, DB.labels_hash, [])
+    twin = alert_groups.insert().values(
+        route_id="root", labels_hash=DB.labels_hash, labels={}, dedup_key="k", created_at=NOON
+    )
+    with pytest.raises(moving.ContendedError), moving.giving_way(shared) as connection:
+        connection.execute(twin)
+    with pytest.raises(CONFLICTS), moving.giving_way(shared) as connection:
+        connection.execute(twin.values(id=number, labels_hash="another"))
+
+
+@pytest.mark.peer("postgresql")
+def test_the_loser_of_a_deadlock_is_contended(shared: Database) -> None:
+    first, second = (group(shared, name, []) for name in "ab")
+    taking = text("SELECT 1 FROM alert_groups WHERE id = :it FOR UPDATE")
+
+    def take(other: threading.Barrier, mine: int, theirs: int) -> str:
+        try:
+            with moving.giving_way(shared) as connection:
+                connection.execute(taking, {"it": mine})
+                other.wait(30)
+                connection.execute(taking, {"it": theirs})
+        except moving.ContendedError:
+            return "gave way"
+        return "took both"
+
+    both = threading.Barrier(2)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(partial(take, both), (first, second), (second, first)))
+    assert sorted(found) == ["gave way", "took both"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -50,6 +51,7 @@ class RecordingWorld(World):
     """When everything was done that was to be done; `None` when something has been written since."""
     _next: datetime | None = None
     _attempts: int = 0
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def tick(self) -> datetime | None:
         return self._go_on()
@@ -100,13 +102,14 @@ class RecordingWorld(World):
     def _deliver(self, address: Address, body: bytes, recipient: str, deadline: timedelta) -> Outcome:
         if not isinstance(address, WebhookUrl):
             return super()._deliver(address, body, recipient, deadline)
-        self._attempts += 1
-        channel = address.url.rpartition("/")[2]
-        if self.planned.get(channel):
-            self.failed_at[channel] = self.now
-            return self.planned[channel].pop(0)
-        self.messages.append(_message(self.now, channel, json.loads(body)))
-        return super()._deliver(address, body, recipient, deadline)
+        with self._guard:
+            self._attempts += 1
+            channel = address.url.rpartition("/")[2]
+            if self.planned.get(channel):
+                self.failed_at[channel] = self.now
+                return self.planned[channel].pop(0)
+            self.messages.append(_message(self.now, channel, json.loads(body)))
+            return super()._deliver(address, body, recipient, deadline)
 
 
 @dataclass
