@@ -307,7 +307,7 @@ class Timelines(RuleBasedStateMachine):
             self.truth.now,
             edited_at=self.edited_at,
             failed_at=self.world.failed_at,
-            let_go=self.truth.let_go,
+            let_go=self.truth.counts_from,
             owed=self.truth.owed,
         )
         assert not wrong, wrong

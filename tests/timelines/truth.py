@@ -66,6 +66,9 @@ class Truth:
     """When an alert was first free to be told and its channel patient. It counts as told from there until it ends: an edit that
     takes `never` back is no news, nor is the end of another mute."""
 
+    counts_from: dict[tuple[Labels, str], float] = field(default_factory=dict)
+    """As `let_go`, at the latest: no flush may have found free what was so for a moment only and then muted again (`unseen`)."""
+    unseen: set[tuple[Labels, str]] = field(default_factory=set)
     muted_at: dict[tuple[Labels, str], float] = field(default_factory=dict)
     """Until when an alert was last muted for a channel while it fired."""
     eager_at: dict[tuple[Labels, str], float] = field(default_factory=dict)
@@ -119,10 +122,21 @@ class Truth:
             self.eager_at[where] = self.now
         if before != stand or where not in self.since:
             self.since[where] = stand, self.now
+        self._note_let_go(where, stand, short=not before.muted and self.now - max(since, self.disturbed_at) < SEEN)
+
+    def _note_let_go(self, where: tuple[Labels, str], stand: Stand, *, short: bool) -> None:
+        """Note what `never` lets go; `short` is whether it was free before this, and not long enough for a flush to see it."""
         if not stand.firing:
             self.let_go.pop(where, None)
         elif stand.routed and stand.patient and not stand.muted:
             self.let_go.setdefault(where, self.now)
+        if where not in self.let_go:
+            self.counts_from.pop(where, None)
+        elif stand.muted and short:
+            self.unseen.add(where)
+        elif where not in self.counts_from or (where in self.unseen and not stand.muted):
+            self.counts_from[where] = self.now
+            self.unseen.discard(where)
 
     def _was_seen(self, muted_since: float) -> bool:
         """Whether a flush saw that mute, which no other alert had a part in, and everything was as it is now."""
