@@ -51,7 +51,7 @@ faults: venv ## Break three engines and their database 520 times, and write down
 fuzz: venv ## Look for inputs that break the API or a parser; some minutes, other inputs each time
 	@$(PYTEST) tests/api/test_fuzz.py tests/api/test_raw_requests.py tests/rules/test_fuzz.py tests/peers/test_rule_timelines_against_promtool.py --hypothesis-profile=fuzz $(ARGS)
 
-timelines: venv ## Look for a random timeline that breaks a promise of who hears what; some twenty minutes
+timelines: venv ## Look for a random timeline that breaks a promise of who hears what; some forty minutes
 	@$(BIN)/python -m pytest tests/timelines/test_machine.py --hypothesis-profile=fuzz $(ARGS)
 
 mutants: venv ## Break what decides who hears what, one break at a time, and name the tests that notice; an hour

@@ -318,5 +318,7 @@ def test_random_timelines_keep_every_promise_on_postgresql(number: int, postgres
 @pytest.mark.timeout(1200)
 @pytest.mark.peer("postgresql")
 @pytest.mark.parametrize("number", range(2000, 2000 + ROUNDS_ON_POSTGRESQL))
-def test_random_timelines_keep_every_promise_where_two_engines_share_the_work(number: int, postgresql: Fresh) -> None:
+def test_random_timelines_keep_every_promise_on_postgresql_where_two_engines_share_the_work(
+    number: int, postgresql: Fresh
+) -> None:
     hold(postgresql, number, ROUND if LOOKING else 6, PairedWorld)
