@@ -26,7 +26,7 @@ from engine.core.storyline import (
     RuleFacts,
     Waiting,
 )
-from engine.explain_past import completed, rule_at, said
+from engine.explain_past import completed, rules_at, said
 from engine.ledger_events import called, concerns, event_of, is_during, named, placed_by
 from engine.store import alerts as alert_rows
 from engine.store import configurations, history, ledger, membership, rule_status
@@ -253,9 +253,7 @@ class Explainer:
 
     def _then(self, facts: Facts, source: str, stays: Sequence[Stay], at: datetime) -> Facts:
         """The same with the rule (be it gone today), the routes and the timers of then, as far as they were written down."""
-        standing = facts.rules or (RuleFacts(id=source, rule=None, health=""),)
-        then = (rule_at(self.connection, one, facts.events, at) for one in standing)
-        rules = tuple(one for one in then if one.rule is not None or one.problems or one.absent)
+        rules = rules_at(self.connection, facts, source, at)
         known = configurations.at(self.connection, at)
         tree = self.definitions.tree if known is None else known.tree
         routed = self._routed(facts.labels, rules[0].rule if rules else None, tree)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from engine.core.alert import Alert, Change, State, TransitionReason
-from engine.core.storyline import Event, Kind, RuleFacts
+from engine.core.storyline import Event, Facts, Kind, RuleFacts
 from engine.intake import transition
 from engine.ledger_events import event_of
 from engine.store import changes, history
@@ -19,7 +19,14 @@ from rules.errors import RulesError
 from rules.problems import Problem
 
 
-def rule_at(connection: Connection, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
+def rules_at(connection: Connection, facts: Facts, source: str, at: datetime) -> tuple[RuleFacts, ...]:
+    """The rules of the facts as they were then; where today there is none, the one that was the alert's source."""
+    standing = facts.rules or (RuleFacts(id=source, rule=None, health=""),)
+    then = (_rule_at(connection, one, facts.events, at) for one in standing)
+    return tuple(one for one in then if one.rule is not None or one.problems or one.absent)
+
+
+def _rule_at(connection: Connection, one: RuleFacts, events: Sequence[Event], at: datetime) -> RuleFacts:
     """The rule as it was recorded then, or in the version that last had something to say of the alert until then.
 
     `one` is the rule as it stands now; its health is kept where it has not changed since.
@@ -49,14 +56,14 @@ def completed(events: tuple[Event, ...], alert: Alert, at: datetime) -> tuple[Ev
     if attested is None:
         return events
     since, change = attested
-    return (event_of(transition(change, alert.id or 0, since)), *events)
+    return tuple(sorted((event_of(transition(change, alert.id or 0, since)), *events), key=lambda one: one.at))
 
 
 def _attested(alert: Alert, at: datetime) -> tuple[datetime, Change] | None:
     """What the alert last became up to then, by the times in its row, and when."""
     if alert.resolved_at is not None and alert.resolved_at <= at:
-        ended = replace(alert, state=State.INACTIVE)
-        return alert.resolved_at, Change(before=State.FIRING, alert=ended, reason=TransitionReason.CONDITION_ENDED)
+        ended, before = replace(alert, state=State.INACTIVE), State.PENDING if alert.fired_at is None else State.FIRING
+        return alert.resolved_at, Change(before=before, alert=ended, reason=TransitionReason.CONDITION_ENDED)
     if alert.fired_at is not None and alert.fired_at <= at:
         fires = replace(alert, state=State.FIRING)
         return alert.fired_at, Change(before=State.PENDING, alert=fires, reason=TransitionReason.HELD)

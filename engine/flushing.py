@@ -168,13 +168,14 @@ class Flushing:
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         """A transaction; what was said of channels in one that fails will be said again."""
-        warned = set(self._warned)
+        warned, committed = frozenset(self._warned), False
         try:
             with moving.giving_way(self.database) as connection:
                 yield connection
-        except BaseException:
-            self._warned = warned
-            raise
+            committed = True
+        finally:
+            if not committed:
+                self._warned &= warned
 
     def _follow_silences(
         self, connection: Connection, stands: Iterable[flushes.Stand], definitions: Definitions
@@ -235,14 +236,19 @@ class Flushing:
             )
             for group in due
         ]
-        self._post(connection, cases, definitions, now)
-        self._warn(connection, cases, now)
-        _keep(connection, cases, arrived_without if self.send else _at_once)
+        self._write(connection, cases, look)
+        self.metrics.flushes.inc(len(cases))
+        return any(case.sending for case in cases)
+
+    def _write(self, connection: Connection, cases: Sequence[_Case], look: Look) -> None:
+        """Write what was decided: messages, what counts as told, timers and the ledger."""
+        self._post(connection, cases, look.definitions, look.now)
+        self._warn(connection, cases, look.now)
+        # What is only recorded counts as delivered.
+        _keep(connection, cases, arrived_without if self.send else lambda _decided, _delivered, decision: decision.told)
         self._rest(connection, cases, look)
         flushes.finish(connection, [(case.group, case.decided) for case in cases])
         ledger.write(connection, [entry for case in cases for entry in case.entries])
-        self.metrics.flushes.inc(len(cases))
-        return any(case.sending for case in cases)
 
     def _decide(
         self,
@@ -387,11 +393,6 @@ def _keep(connection: Connection, cases: Sequence[_Case], arrival: Callable[[Tol
             arrived = arrival(standing.decided, standing.delivered, decision)
             if arrived != standing.delivered:
                 groups.correct_delivered(connection, case.group.id, target, arrived)
-
-
-def _at_once(_decided: Told, _delivered: Told, decision: Decision) -> Told:
-    """What is only recorded counts as delivered."""
-    return decision.told
 
 
 def _last(standing: Standing | None) -> tuple[object, str]:

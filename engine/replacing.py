@@ -7,7 +7,7 @@ group that speaks for the alert from then on (engine/carrying.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -77,13 +77,17 @@ class Replacing:
             return False
         shifts = {one.alert_id: self._shift(one, known[one.alert_id], definitions) for one in chunk}
         displaced = {one.group_id for one in chunk if _is_displaced(one, shifts)}
-        settled = [one.id for one in chunk if one.group_id not in displaced]
-        with self.database.write() as connection:
-            moving.stamp_members(connection, settled, definitions.configuration.version)
+        self._stamp(chunk, displaced, definitions)
         moved = [self._apart(group_id, definitions) for group_id in sorted(displaced)]
         if all(moved):
             self._after = chunk[-1].id
         return True
+
+    def _stamp(self, chunk: Sequence[Member], displaced: Set[int], definitions: Definitions) -> None:
+        """Note that these definitions have placed whoever is not in one of the displaced groups."""
+        settled = [one.id for one in chunk if one.group_id not in displaced]
+        with self.database.write() as connection:
+            moving.stamp_members(connection, settled, definitions.configuration.version)
 
     def group(
         self,

@@ -7,7 +7,7 @@ nobody knows yet, neither begins anew. So an end goes out only where nobody spea
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -66,10 +66,16 @@ class Apart:
 def turn(alert_id: int, *, fires: bool, own: Word, others: Iterable[Word]) -> Turn:
     """Whose turn it is to tell of an alert; `others` are groups that do not speak for it any more, though they may have."""
     known = [one for one in others if one.names(alert_id)]
-    if not fires:
-        # Who told of its beginning tells of its end.
-        over = any(alert_id in one.decided.firing | one.decided.resolved for one in known)
-        return Turn.LEAVE if over else Turn.TELL
+    return _turn_of_what_fires(alert_id, own, known) if fires else _turn_of_what_ended(alert_id, known)
+
+
+def _turn_of_what_ended(alert_id: int, known: Iterable[Word]) -> Turn:
+    """Who told of its beginning tells of its end."""
+    over = any(alert_id in one.decided.firing | one.decided.resolved for one in known)
+    return Turn.LEAVE if over else Turn.TELL
+
+
+def _turn_of_what_fires(alert_id: int, own: Word, known: Sequence[Word]) -> Turn:
     if any(one.waits for one in known):
         return Turn.LEAVE
     if not any(alert_id in one.decided.firing for one in known):
