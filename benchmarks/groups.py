@@ -349,8 +349,9 @@ process per alert; Tocsin keeps every alert, group and decision in its database 
 
 Where nothing happens, Tocsin compares what stands with what the last flush found, and silences are found by what they demand,
 so that their number hardly counts; right after a new one, the database is asked which alerts of the groups at rest have the
-label that it demands. What else the process does meanwhile is in every row: its auditor takes what is new and a tenth of all
-that stands every 30 s.
+label that it demands (one that demands none, of regular expressions alone, is held against the labels of every alert, which
+costs more). What else the process does meanwhile is in every row: its auditor takes what is new and a tenth of all that stands
+every 30 s.
 Where something happens, Tocsin costs several times what Alertmanager does: an alert that is taken in is a row of
 its own, a membership, an end and two rows of the ledger, all of them with their indexes, and a decision is a message, a mark
 of what counts as told and a row of the ledger more; the flush after the first message is made in full once more. That is the
