@@ -130,9 +130,14 @@ def overdue(
             told = labels in known.firing
             # An edit of the routes may put off the first word on an alert, but no repeat.
             waited = min(stable, now - known.last[labels].at) if told else age
-            since_repeat = waited if told else now - let_go.get((labels, channel), -inf)
-            waited = min(waited, since_repeat - REPEAT_INTERVAL)
-            if age > _TOLD_WITHIN and told and known.last[labels].at < owed.get((labels, channel), -inf) == since:
+            failed = failed_at.get(channel, -inf)
+            counts_from = let_go.get((labels, channel), -inf)
+            if failed >= counts_from > -inf:
+                # What a channel refuses for good counts no more; once muted and free again, it counts from there.
+                counts_from = max(counts_from, since)
+            waited = min(waited, (waited if told else now - counts_from) - REPEAT_INTERVAL)
+            freed_at = owed.get((labels, channel), -inf)
+            if age > _TOLD_WITHIN and told and known.last[labels].at < freed_at == since and failed < freed_at:
                 wrong.append(f"{channel} was not told in {age:g} seconds that {labels} is free again")
             if waited > _TOLD_WITHIN:
                 wrong.append(f"{channel} has been waiting to be told of {labels} for {waited:g} seconds")

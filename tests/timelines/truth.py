@@ -116,7 +116,7 @@ class Truth:
         before, since = self.since.get(where, (stand, self.now))
         if before.firing and before.muted:
             self.muted_at[where] = self.now
-            if before == replace(stand, muted=True) and stand.eager and self._was_seen(since):
+            if stand == replace(before, muted=False) and stand.eager and self._was_seen(since):
                 self.owed[where] = self.now
         if before.eager or stand.eager:
             self.eager_at[where] = self.now
