@@ -99,7 +99,7 @@ class Dispatcher:
 
     def _together(self, batch: Sequence[int], now: datetime) -> None:
         flushed = self.flushing.together(batch)
-        for group_id in batch:
+        for group_id in set(batch).difference(flushed.displaced):
             self._aside.pop(group_id, None)
         if flushed.sent:
             self.advance()

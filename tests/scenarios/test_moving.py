@@ -377,3 +377,24 @@ def test_a_place_that_others_hold_keeps_nobody_else_from_being_moved(contended: 
         other.rollback()
     contended.until(contended.now + 3)
     assert where(contended) == {"a": "errors", "b": "errors"}
+
+
+@pytest.mark.peer("postgresql")
+def test_that_others_are_in_the_way_of_a_due_group_for_long_is_said(contended: World) -> None:
+    held = {"route_id": "errors", "labels_hash": Labels({"host": "a"}).key(), "labels": {"host": "a"}, "dedup_key": "k"}
+    contended.sql("UPDATE routes SET group_interval_seconds = 1")
+    contended.sql("UPDATE alert_groups SET flush_at = :at", at=START + timedelta(seconds=contended.now))
+    with contended.service.database.write() as other:
+        other.execute(alert_groups.insert().values(created_at=START, **held))
+        route(contended, "errors", channels=["log"], group_interval_seconds=1)
+        contended.until(contended.now + 5)
+        assert failures(contended) == 0
+        contended.until(contended.now + 15)
+        assert failures(contended) > 0
+        other.rollback()
+
+
+def failures(world: World) -> float:
+    """How often the dispatcher has said that something failed."""
+    samples = (sample for metric in world.service.metrics.loop_failures.collect() for sample in metric.samples)
+    return sum(one.value for one in samples if one.name.endswith("_total") and one.labels["loop"] == "dispatcher")
