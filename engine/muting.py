@@ -130,9 +130,11 @@ class Muting:
             known = ((number, self._firing[number]) for number in numbers if number in self._firing)
             return {number: self._sources.inhibitors(number, labels) for number, labels in known}
 
-    def labels(self, connection: Connection, numbers: Iterable[int]) -> dict[int, Labels]:
-        """The labels by which these alerts are known outside."""
-        found = alert_rows.identities(connection, numbers)
+    def labels(
+        self, connection: Connection, numbers: Iterable[int], *, bearing: Collection[Pair] | None = None
+    ) -> dict[int, Labels]:
+        """The labels by which these alerts are known outside; of those alone that have one of `bearing` themselves."""
+        found = alert_rows.identities(connection, numbers, bearing=bearing)
         return {number: outward(own, source, self.external) for number, (source, own) in found.items()}
 
     def covered(
@@ -142,9 +144,8 @@ class Muting:
         if not lists:
             return frozenset()
         sieve = Sieve(lists)
-        found = alert_rows.identities(connection, numbers, bearing=self._asked(sieve.demanded))
-        outside = ((number, outward(own, source, self.external)) for number, (source, own) in found.items())
-        return frozenset(number for number, labels in outside if sieve.matching(labels))
+        found = self.labels(connection, numbers, bearing=self._asked(sieve.demanded))
+        return frozenset(number for number, labels in found.items() if sieve.matching(labels))
 
     def _asked(self, demanded: frozenset[Pair] | None) -> frozenset[Pair] | None:
         """What the database can be asked for: few plain labels of the alerts' own, and no text that it would cut short."""

@@ -28,7 +28,6 @@ _BY_MUTE: Final[Mapping[str, Verdict]] = {
 }
 _BY_FAILURE: Final = {"rate_limited": Verdict.RATE_LIMITED, "unconfigured": Verdict.CHANNEL_UNCONFIGURED}
 _BY_HEALTH: Final = {"never_had_data": Verdict.NO_DATA, "err": Verdict.EVALUATION_FAILING}
-_RETURNED_NOTHING: Final = " and has not returned it"
 _WITHOUT_DATA: Final = frozenset({TransitionReason.NO_DATA.value, TransitionReason.SERIES_MISSING.value})
 
 Judged = tuple[Verdict, str]
@@ -77,8 +76,13 @@ def _unseen(facts: Facts, now: datetime) -> Judged:
         verdict = _obstacle(one)
         if verdict is not None:
             return verdict, f"{seen}: {rule_sentence(one)}"
-    known = ", ".join(f"{rule_sentence(one)}{'' if one.absent else _RETURNED_NOTHING}" for one in facts.rules)
+    known = ", ".join(map(_silent, facts.rules))
     return Verdict.NEVER_SEEN, f"{seen}; {known or _nameless(facts)}; {_would(facts)}"
+
+
+def _silent(one: RuleFacts) -> str:
+    """A rule that might have raised the alert, and did not."""
+    return rule_sentence(one) if one.absent else f"{rule_sentence(one)} and has not returned it"
 
 
 def _nameless(facts: Facts) -> str:

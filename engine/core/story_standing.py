@@ -41,17 +41,22 @@ def _rules(facts: Facts, now: datetime) -> list[Step]:
 
 def rule_sentence(one: RuleFacts, *, dated: bool = False) -> str:
     """How a rule stands; `dated` says since when."""
-    if one.absent:
-        return f"rule {one.id!r} did not exist then"
-    if one.problems:
-        return f"rule {one.id!r} is set aside ({one.problems[0]}); {_instead(one.rule)}"
-    if one.rule is not None and not one.rule.enabled:
-        return f"rule {one.id!r} is disabled"
+    if said := _beside_health(one):
+        return said
     if not one.health:
         return f"rule {one.id!r}{_asks(one.rule)} was in force"
     since = f" since {clock(one.since)}" if dated and one.since is not None else ""
     error = f": {one.error}" if one.error else ""
     return f"rule {one.id!r}{_asks(one.rule)} {_HEALTH.get(one.health, _OTHER).format(f'{one.health}{since}')}{error}"
+
+
+def _beside_health(one: RuleFacts) -> str | None:
+    """What is to be said of a rule whose health does not matter."""
+    if one.absent:
+        return f"rule {one.id!r} did not exist then"
+    if one.problems:
+        return f"rule {one.id!r} is set aside ({one.problems[0]}); {_instead(one.rule)}"
+    return f"rule {one.id!r} is disabled" if one.rule is not None and not one.rule.enabled else None
 
 
 _HEALTH: Final[Mapping[str, str]] = {

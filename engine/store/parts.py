@@ -6,7 +6,7 @@ table remembers, its last good version stays in force, found in the recorded cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -90,10 +90,7 @@ class Reader(Generic[Value]):
         value, problems = self._judge(recorded[0])
         if value is not None:
             return Then(value=value)
-        good = next((found for row in recorded if (found := self._judge(row)[0]) is not None), None)
-        return Then(
-            value=None if good is None or self.keep is None else self.keep(good, recorded[0]), problems=problems
-        )
+        return Then(value=self._good(recorded, recorded[0], None), problems=problems)
 
     def _judge(self, row: Row) -> tuple[Value | None, tuple[Problem, ...]]:
         """The value when it can be used, else what is wrong."""
@@ -109,10 +106,13 @@ class Reader(Generic[Value]):
         """The newest good version: the record's, or, where that has been pruned, the one in memory."""
         if self.keep is None:
             return None
-        rows = changes.versions(connection, self.table.table.name, key) or ()
-        recorded = (self._judge(row)[0] for row in rows)
-        good = next((value for value in recorded if value is not None), remembered)
-        return None if good is None else self.keep(good, row)
+        return self._good(changes.versions(connection, self.table.table.name, key) or (), row, remembered)
+
+    def _good(self, recorded: Iterable[Row], row: Row, remembered: Value | None) -> Value | None:
+        """What is kept in a refused row's place: the first of the recorded ones that can be used, else what is remembered."""
+        usable = (value for value, _ in map(self._judge, recorded) if value is not None)
+        good = next(usable, remembered)
+        return None if good is None or self.keep is None else self.keep(good, row)
 
 
 def _untouched(known: Mapping[str, Kept], touched: Touched) -> dict[str, Kept]:

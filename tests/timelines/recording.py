@@ -72,7 +72,7 @@ class RecordingWorld(World):
 
     def _tick_all(self) -> list[datetime | None]:
         """Every loop that tells, once."""
-        return [loop.tick() for loop in self.service.loops if loop.name in TELLING]
+        return _tick(self.service)
 
     def post(
         self, labels: Mapping[str, str], *, start: float | None = None, end: float | None = None, **said: str
@@ -136,10 +136,11 @@ class PairedWorld(RecordingWorld):
         return super()._start()
 
     def _tick_all(self) -> list[datetime | None]:
-        def go_on(service: Service) -> list[datetime | None]:
-            return [loop.tick() for loop in service.loops if loop.name in TELLING]
+        return [moment for moments in self._pool.map(_tick, (self.service, self._other)) for moment in moments]
 
-        return [moment for moments in self._pool.map(go_on, (self.service, self._other)) for moment in moments]
+
+def _tick(service: Service) -> list[datetime | None]:
+    return [loop.tick() for loop in service.loops if loop.name in TELLING]
 
 
 _DIALECTS: Final[MutableMapping[str, Dialect]] = {}
